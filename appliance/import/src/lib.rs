@@ -1,0 +1,1 @@
+//! The embassy's command: inspect, verify, import, status, unpack, restore

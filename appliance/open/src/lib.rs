@@ -1,0 +1,1 @@
+//! The trusted path of the reader: spool, verify, admit, open, unpack, commit

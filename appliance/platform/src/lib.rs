@@ -1,0 +1,1 @@
+//! The only owner of system calls: beneath-only directories, durable renames, locked memory

@@ -1,0 +1,1 @@
+//! Sealed pouches kept: a local directory, or any object store

@@ -1,0 +1,1 @@
+//! Throw-away SoftHSM tokens with keys and certificates, for the demo and the tests

@@ -1,0 +1,1 @@
+//! The canonical tar: its writer, the strict walker and the writer of trees that both sides trust

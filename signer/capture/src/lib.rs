@@ -1,0 +1,1 @@
+//! A consistent snapshot of a registry: a directory, a PostgreSQL server, or a command's tar

@@ -1,0 +1,1 @@
+//! Seal a registry: capture, canonical tar, zstd, OpenPGP, one signature, spool
