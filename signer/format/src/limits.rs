@@ -30,3 +30,5 @@ pub const FILE_BYTES: u64 = (1 << 63) - 1;
 pub const INDEX_LINE_BYTES: usize = 16 << 20;
 /// Largest sequence number.
 pub const SEQUENCE: u64 = 1 << 53;
+/// Most that packets, tags and an incompressible frame add to a part's content, in bytes.
+pub const PART_OVERHEAD_BYTES: u64 = 1 << 20;
