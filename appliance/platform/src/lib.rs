@@ -1,1 +1,24 @@
-//! The only owner of system calls: beneath-only directories, durable renames, locked memory
+//! The only owner of system calls: beneath-only directories, durable renames, locked memory.
+//!
+//! No other crate of the workspace may use `nix` or `unsafe`. This one knows nothing of pouches, parses nothing from
+//! outside, and never follows a symbolic link below a [`Dir`]. Start reading at [`Dir`].
+
+mod dir;
+mod error;
+mod file;
+mod lock;
+mod memory;
+mod metadata;
+mod process;
+mod rename;
+mod tree;
+mod tty;
+
+pub use dir::{Dir, Entries, Entry};
+pub use error::{Action, DirError};
+pub use file::{set_file_mtime, set_pipe_size, sync_range_start};
+pub use lock::{Lock, LockError};
+pub use memory::{LockedBytes, MemoryError};
+pub use metadata::{Kind, Metadata, file_metadata};
+pub use process::{ProcessError, effective_uid, harden_process, user};
+pub use tty::{TtyError, read_secret_from, read_secret_line};
