@@ -1,1 +1,72 @@
-//! OpenPGP keys that live in a PKCS#11 token: URIs, sessions, a sequoia Signer and Decryptor
+//! OpenPGP keys that live in a PKCS#11 token: URIs, sessions, a sequoia `Signer` and `Decryptor`.
+//!
+//! The way in, top down:
+//!
+//! 1. [`Uri::parse`] - every key, token and module is named by an RFC 7512 URI.
+//! 2. [`Token::open`] - loads the module, finds exactly one token (serial beats label), reads its flags.
+//! 3. [`Token::check`] - what can be known before any PIN: for dry runs.
+//! 4. [`Token::login`] - one try with a PIN from a file, a systemd credential, a pinpad or a prompt.
+//! 5. [`LoggedIn::signer`] and [`LoggedIn::decryptor`] - a key of the token bound to a key of a certificate.
+//! 6. [`certificate::Builder`] - certificates whose self-signatures the token makes.
+//! 7. [`initialise_token`] and [`LoggedIn::generate`] - new tokens and keys.
+//!
+//! ```no_run
+//! use openpgp_pkcs11::{LoginOptions, Token, Uri};
+//! # fn signing_key() -> sequoia_openpgp::packet::Key<
+//! #     sequoia_openpgp::packet::key::PublicParts, sequoia_openpgp::packet::key::UnspecifiedRole> { unreachable!() }
+//! let uri = Uri::parse("pkcs11:serial=4711;object=sealing?module-path=/usr/lib/hsm.so&pin-source=file:/run/pin")?;
+//! let token = Token::open(&uri, None)?;
+//! let signer = token.login(LoginOptions::default())?.signer(&uri, &signing_key())?;
+//! # Ok::<(), openpgp_pkcs11::Error>(())
+//! ```
+//!
+//! What this crate never does: put a PIN into an argument, the environment, a message or a log; try a PIN
+//! twice; use a key that could be exported; hand out a signature that it has not verified in software;
+//! panic on any answer of a token; print; know what its callers seal.
+//!
+//! # Facts about tokens that shape the code
+//!
+//! * Labels and serials are space-padded fields of 32 and 16 bytes; a longer label is silently cut.
+//! * `CKA_EC_POINT` is a DER OCTET STRING on some modules, raw on others: both are read.
+//! * SoftHSM keeps X25519 keys as `CKK_EC_EDWARDS` and makes them with the Edwards mechanism.
+//! * A module is initialised once a process; login belongs to process and token, not to a session.
+//! * SoftHSM reads `SOFTHSM2_CONF` when it is loaded, and lists only tokens that existed then.
+//!
+//! # Residue
+//!
+//! PINs, derived secrets and session keys are zeroized by this crate. One copy is out of its hands: the
+//! binding reads a derived secret through a buffer of its own that it frees without clearing. Use locked
+//! memory, no swap and no core dumps where that matters.
+
+pub mod certificate;
+mod decryptor;
+mod device;
+mod error;
+mod generate;
+mod key;
+mod module;
+mod open;
+mod pin;
+mod public;
+mod session;
+mod signer;
+mod uri;
+
+pub use decryptor::{DecryptError, TokenDecryptor};
+pub use device::DeviceError;
+pub use error::{Error, Explain, Explanation, Kind};
+pub use generate::{Algorithm, GenerateError, NewKey, initialise_token};
+pub use key::{KeyError, Usage};
+pub use open::{Check, OpenError, PinState, Token, TokenStatus};
+pub use pin::{DEFAULT_CREDENTIAL, LoginError, LoginOptions, PinPrompt};
+pub use public::{KeyVersion, PublicKey};
+pub use secrecy;
+pub use session::{LoggedIn, Operations, operations};
+pub use signer::{SignError, TokenSigner};
+pub use uri::{ObjectType, Uri, UriError};
+
+/// A public key as sequoia's `Signer` and `Decryptor` show it.
+pub type OpenPgpKey = sequoia_openpgp::packet::Key<
+    sequoia_openpgp::packet::key::PublicParts,
+    sequoia_openpgp::packet::key::UnspecifiedRole,
+>;

@@ -1,0 +1,413 @@
+//! Session keys opened by a token: RSA decryption or key agreement inside, the rest of OpenPGP outside.
+
+use crate::{
+    OpenPgpKey,
+    device::DeviceError,
+    error::{Explain, Explanation, Kind},
+    key::{self, KeyError, PrivateKey, Usage},
+    public::PublicKey,
+    session::{LoggedIn, Operation, Shared, count},
+    uri::Uri,
+};
+use cryptoki::{
+    error::RvError,
+    mechanism::{
+        Mechanism,
+        elliptic_curve::{EcKdf, Ecdh1DeriveParams},
+    },
+    object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
+    session::Session,
+};
+use openssl::{
+    bn::BigNumContext,
+    ec::{EcGroup, EcKey, EcPoint},
+    md::Md,
+    nid::Nid,
+    pkey::Id,
+    pkey_ctx::PkeyCtx,
+};
+use sequoia_openpgp::{
+    crypto::{Decryptor, SessionKey, ecdh, mem::Protected, mpi::Ciphertext},
+    types::{PublicKeyAlgorithm, SymmetricAlgorithm},
+};
+use std::{fmt, sync::Arc};
+
+/// Why no session key was opened.
+///
+/// Sequoia drops a decryptor's error (`PKESK::decrypt` returns an `Option`): ask
+/// [`TokenDecryptor::take_failure`] afterwards, to tell a pulled token from a foreign message.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DecryptError {
+    /// The ciphertext is of another algorithm than the key.
+    #[error("the encrypted session key is not of the kind that key {fingerprint} ({algorithm}) opens")]
+    Algorithm {
+        /// Fingerprint of the certificate key.
+        fingerprint: String,
+        /// Its algorithm.
+        algorithm: String,
+    },
+    /// A part of the ciphertext has an impossible length.
+    #[error("the {part} of the encrypted session key has {actual} bytes, expected {expected}")]
+    Length {
+        /// The part.
+        part: &'static str,
+        /// Bytes found.
+        actual: usize,
+        /// What is possible.
+        expected: &'static str,
+    },
+    /// The sender's ephemeral key is no point of the curve, or a point of small order.
+    #[error("the sender's ephemeral key is not a valid point of the curve")]
+    EphemeralKey,
+    /// Not encrypted to this key, or damaged: deliberately no more is said.
+    #[error("the encrypted session key does not open with key {fingerprint}")]
+    DoesNotOpen {
+        /// Fingerprint of the certificate key.
+        fingerprint: String,
+    },
+    /// The token's answer has the wrong length.
+    #[error("token key {key} gave a shared secret of {actual} bytes, expected {expected}")]
+    SecretLength {
+        /// The key.
+        key: Uri,
+        /// Bytes that it must have.
+        expected: usize,
+        /// Bytes received.
+        actual: usize,
+    },
+    /// The key derivation on this host failed.
+    #[error("the key derivation of X25519 failed on this host")]
+    Derivation,
+    /// The token failed.
+    #[error("opening with token key {key}: {source}")]
+    Device {
+        /// The key.
+        key: Uri,
+        /// The call that failed.
+        source: DeviceError,
+    },
+}
+
+impl Explain for DecryptError {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::Device { source, .. } => source.explain(),
+            Self::Algorithm { .. } | Self::Length { .. } | Self::EphemeralKey | Self::DoesNotOpen { .. } => {
+                Explanation::new(
+                    "HSM-CIPHERTEXT",
+                    Kind::Data,
+                    "check that the message was encrypted to this key and arrived unchanged",
+                )
+            }
+            Self::SecretLength { .. } => Explanation::new(
+                "HSM-SECRET-WRONG",
+                Kind::Unavailable,
+                "the token's key agreement does not follow the standard; ask its maker",
+            ),
+            Self::Derivation => {
+                Explanation::new("HSM-HOST-CRYPTO", Kind::Software, "check the installation of this program")
+            }
+        }
+    }
+}
+
+/// Opens session keys with one private key of a token.
+#[derive(Clone)]
+pub struct TokenDecryptor {
+    shared: Arc<Shared>,
+    key: PrivateKey,
+    material: PublicKey,
+    public: OpenPgpKey,
+    failure: Option<DecryptError>,
+}
+
+impl TokenDecryptor {
+    pub(crate) fn new(logged_in: &LoggedIn, uri: &Uri, certificate_key: &OpenPgpKey) -> Result<Self, KeyError> {
+        let material = key::material(certificate_key)?;
+        if !certificate_key.pk_algo().for_encryption() {
+            return Err(KeyError::Unsupported {
+                key: certificate_key.fingerprint().to_hex(),
+                algorithm: certificate_key.pk_algo().to_string(),
+            });
+        }
+        let usage = if material.rsa_bits().is_some() { Usage::Decrypt } else { Usage::Derive };
+        let shared = Arc::clone(&logged_in.shared);
+        let key = {
+            let session = shared.session();
+            let key = key::find_private(&session, shared.token.uri(), uri)?;
+            key.assert_type(&material)?;
+            key.assert_fit(&session, usage)?;
+            match key::public_half(&session, &key)? {
+                Some(public) => key::assert_same(&public, certificate_key)?,
+                None => tracing::warn!(key = %key.uri, "token keeps no public half, certificate is believed"),
+            }
+            key
+        };
+        Ok(Self { shared, key, material, public: certificate_key.clone(), failure: None })
+    }
+
+    /// The key on the token, with all names it has.
+    pub fn uri(&self) -> &Uri {
+        &self.key.uri
+    }
+
+    /// Why the last [`Decryptor::decrypt`] failed; forgotten by asking and by the next success.
+    pub fn take_failure(&mut self) -> Option<DecryptError> {
+        self.failure.take()
+    }
+
+    /// What [`Decryptor::decrypt`] does, with this crate's error type.
+    ///
+    /// # Errors
+    /// [`DecryptError`]; the token was not asked when the ciphertext cannot be one for this key.
+    pub fn try_decrypt(&self, ciphertext: &Ciphertext) -> Result<SessionKey, DecryptError> {
+        match (&self.material, ciphertext) {
+            (PublicKey::Rsa { n, .. }, Ciphertext::RSA { c }) => self.open_rsa(c.value(), n.len()),
+            (PublicKey::P256(_), Ciphertext::ECDH { e, key }) => {
+                assert_point(e.value(), Nid::X9_62_PRIME256V1, 65)?;
+                self.open_ecdh(e.value(), key, 32, ciphertext)
+            }
+            (PublicKey::P384(_), Ciphertext::ECDH { e, key }) => {
+                assert_point(e.value(), Nid::SECP384R1, 97)?;
+                self.open_ecdh(e.value(), key, 48, ciphertext)
+            }
+            (PublicKey::X25519(_), Ciphertext::ECDH { e, key })
+                if self.public.pk_algo() == PublicKeyAlgorithm::ECDH =>
+            {
+                let point = e.value();
+                let ephemeral = point.strip_prefix(&[0x40]).filter(|point| point.len() == 32);
+                let ephemeral = ephemeral.ok_or(DecryptError::Length {
+                    part: "ephemeral key",
+                    actual: point.len(),
+                    expected: "33, the first being 0x40",
+                })?;
+                self.open_ecdh(ephemeral, key, 32, ciphertext)
+            }
+            (PublicKey::X25519(u), Ciphertext::X25519 { e, key })
+                if self.public.pk_algo() == PublicKeyAlgorithm::X25519 =>
+            {
+                self.open_x25519(e, u, key)
+            }
+            _ => Err(DecryptError::Algorithm {
+                fingerprint: self.public.fingerprint().to_hex(),
+                algorithm: self.public.pk_algo().to_string(),
+            }),
+        }
+    }
+
+    fn does_not_open(&self) -> DecryptError {
+        DecryptError::DoesNotOpen { fingerprint: self.public.fingerprint().to_hex() }
+    }
+
+    fn device(&self, error: cryptoki::error::Error) -> DecryptError {
+        DecryptError::Device { key: self.key.uri.clone(), source: error.into() }
+    }
+
+    /// RFC 9580 section 5.1.3: PKCS#1 v1.5. The number has lost its leading zeros; tokens want them back.
+    fn open_rsa(&self, number: &[u8], length: usize) -> Result<SessionKey, DecryptError> {
+        let missing = length.checked_sub(number.len()).filter(|_| !number.is_empty()).ok_or(DecryptError::Length {
+            part: "RSA number",
+            actual: number.len(),
+            expected: "1 to the length of the modulus",
+        })?;
+        let mut padded = vec![0; missing];
+        padded.extend(number);
+        count(Operation::Decrypt);
+        let opened = self.shared.session().decrypt(&Mechanism::RsaPkcs, self.key.handle, &padded);
+        match opened {
+            Ok(bytes) => Ok(SessionKey::from(bytes)),
+            Err(error) => {
+                let error = DeviceError::from(error);
+                // Tokens answer bad padding with any of these. All become one answer, which says no more than
+                // that a later check of the session key failed.
+                let bad = [
+                    RvError::EncryptedDataInvalid,
+                    RvError::EncryptedDataLenRange,
+                    RvError::DataInvalid,
+                    RvError::DataLenRange,
+                    RvError::GeneralError,
+                    RvError::FunctionFailed,
+                ];
+                if error.rv().is_some_and(|rv| bad.contains(&rv)) && error.call() == "C_Decrypt" {
+                    return Err(self.does_not_open());
+                }
+                Err(DecryptError::Device { key: self.key.uri.clone(), source: error })
+            }
+        }
+    }
+
+    /// RFC 9580 section 11.5: key agreement in the token, KDF and AES key unwrap here.
+    fn open_ecdh(
+        &self,
+        ephemeral: &[u8],
+        wrapped: &[u8],
+        secret_length: usize,
+        ciphertext: &Ciphertext,
+    ) -> Result<SessionKey, DecryptError> {
+        // A session key of 16 to 32 bytes with algorithm and checksum, padded to at most 255 bytes, is wrapped.
+        assert_wrapped(wrapped, 32..=248, "a multiple of 8 from 32 to 248")?;
+        let secret = self.agree(ephemeral, secret_length)?;
+        ecdh::decrypt_unwrap(&self.public, &secret, ciphertext, None).map_err(|_| self.does_not_open())
+    }
+
+    /// RFC 9580 section 5.1.6: HKDF-SHA256 over both public keys and the secret, then AES-128 key unwrap.
+    fn open_x25519(&self, ephemeral: &[u8; 32], own: &[u8; 32], wrapped: &[u8]) -> Result<SessionKey, DecryptError> {
+        assert_wrapped(wrapped, 24..=40, "24, 32 or 40")?;
+        let secret = self.agree(ephemeral, 32)?;
+        let mut input = Protected::from(vec![0; 96]);
+        for (to, from) in input.iter_mut().zip(ephemeral.iter().chain(own).chain(secret.iter())) {
+            *to = *from;
+        }
+        let mut wrapping_key = Protected::from(vec![0; 16]);
+        hkdf_sha256(&input, b"OpenPGP X25519", &mut wrapping_key).map_err(|_| DecryptError::Derivation)?;
+        ecdh::aes_key_unwrap(SymmetricAlgorithm::AES128, &wrapping_key, wrapped)
+            .map(SessionKey::from)
+            .map_err(|_| self.does_not_open())
+    }
+
+    /// The shared secret of the token's key and a public key, as the x coordinate of `length` bytes.
+    fn agree(&self, ephemeral: &[u8], length: usize) -> Result<Protected, DecryptError> {
+        let session = self.shared.session();
+        let secret = self.derive(&session, ephemeral, length)?;
+        let value = session.get_attributes(secret, &[AttributeType::Value]);
+        // Destroyed before anything else can fail; should the token refuse, it goes with the session.
+        let destroyed = session.destroy_object(secret);
+        let value = value.map_err(|error| self.device(error))?;
+        let value = value.into_iter().find_map(|attribute| match attribute {
+            Attribute::Value(bytes) => Some(Protected::from(bytes)),
+            _ => None,
+        });
+        destroyed.map_err(|error| self.device(error))?;
+        let value = value.unwrap_or_else(|| Protected::from(Vec::new()));
+        if value.len() != length {
+            return Err(DecryptError::SecretLength {
+                key: self.key.uri.clone(),
+                expected: length,
+                actual: value.len(),
+            });
+        }
+        // RFC 7748 section 6.1: a point of small order gives zero, and everybody would know the secret.
+        if value.iter().fold(0, |seen, byte| seen | byte) == 0 {
+            return Err(DecryptError::EphemeralKey);
+        }
+        Ok(value)
+    }
+
+    fn derive(&self, session: &Session, ephemeral: &[u8], length: usize) -> Result<ObjectHandle, DecryptError> {
+        let length = length.try_into().map_err(|error: cryptoki::error::Error| self.device(error))?;
+        // A session object: it never touches the token's storage and dies with the session at the latest.
+        let template = [
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::GENERIC_SECRET),
+            Attribute::Token(false),
+            Attribute::Sensitive(false),
+            Attribute::Extractable(true),
+            Attribute::ValueLen(length),
+        ];
+        let attempt = |point: &[u8]| {
+            count(Operation::Derive);
+            let params = Ecdh1DeriveParams::new(EcKdf::null(), point);
+            session.derive_key(&Mechanism::Ecdh1Derive(params), self.key.handle, &template)
+        };
+        attempt(ephemeral).map_err(|error| self.device(error))
+    }
+}
+
+impl Decryptor for TokenDecryptor {
+    fn public(&self) -> &OpenPgpKey {
+        &self.public
+    }
+
+    fn decrypt(
+        &mut self,
+        ciphertext: &Ciphertext,
+        _plaintext_len: Option<usize>,
+    ) -> sequoia_openpgp::Result<SessionKey> {
+        let opened = self.try_decrypt(ciphertext);
+        self.failure = opened.as_ref().err().cloned();
+        Ok(opened?)
+    }
+}
+
+impl fmt::Debug for TokenDecryptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenDecryptor({})", self.key.uri)
+    }
+}
+
+fn assert_wrapped(
+    wrapped: &[u8],
+    lengths: std::ops::RangeInclusive<usize>,
+    expected: &'static str,
+) -> Result<(), DecryptError> {
+    if lengths.contains(&wrapped.len()) && wrapped.len().is_multiple_of(8) {
+        return Ok(());
+    }
+    Err(DecryptError::Length { part: "wrapped key", actual: wrapped.len(), expected })
+}
+
+/// A point off the curve would let its sender learn the private key bit by bit from what opens.
+fn assert_point(point: &[u8], curve: Nid, length: usize) -> Result<(), DecryptError> {
+    if point.len() != length || point.first() != Some(&4) {
+        return Err(DecryptError::Length {
+            part: "ephemeral key",
+            actual: point.len(),
+            expected: "an uncompressed point of the curve",
+        });
+    }
+    let checked = || {
+        let group = EcGroup::from_curve_name(curve)?;
+        let mut context = BigNumContext::new()?;
+        let point = EcPoint::from_bytes(&group, point, &mut context)?;
+        EcKey::from_public_key(&group, &point)?.check_key()
+    };
+    checked().map_err(|_| DecryptError::EphemeralKey)
+}
+
+/// RFC 5869 with an absent salt.
+fn hkdf_sha256(input: &[u8], info: &[u8], output: &mut [u8]) -> Result<(), openssl::error::ErrorStack> {
+    let mut context = PkeyCtx::new_id(Id::HKDF)?;
+    context.derive_init()?;
+    context.set_hkdf_md(Md::sha256())?;
+    context.set_hkdf_key(input)?;
+    context.add_hkdf_info(info)?;
+    context.derive(Some(output)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 5869 appendix A.3: SHA-256, no salt, no info.
+    #[test]
+    fn hkdf_follows_rfc_5869() {
+        let mut output = [0; 42];
+        hkdf_sha256(&[0x0b; 22], &[], &mut output).unwrap();
+        assert_eq!(
+            output,
+            [
+                0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63, 0xc1, 0x8f, 0x71, 0x5f, 0x80, 0x2a, 0x06, 0x3c, 0x5a, 0x31, 0xb8,
+                0xa1, 0x1f, 0x5c, 0x5e, 0xe1, 0x87, 0x9e, 0xc3, 0x45, 0x4e, 0x5f, 0x3c, 0x73, 0x8d, 0x2d, 0x9d, 0x20,
+                0x13, 0x95, 0xfa, 0xa4, 0xb6, 0x1a, 0x96, 0xc8
+            ]
+        );
+    }
+
+    #[test]
+    fn points_off_the_curve_are_refused() {
+        let off = [&[4][..], &[1; 64]].concat();
+        assert!(matches!(assert_point(&off, Nid::X9_62_PRIME256V1, 65), Err(DecryptError::EphemeralKey)));
+        assert!(matches!(assert_point(&[4; 64], Nid::X9_62_PRIME256V1, 65), Err(DecryptError::Length { .. })));
+        assert!(matches!(assert_point(&[], Nid::SECP384R1, 97), Err(DecryptError::Length { .. })));
+    }
+
+    #[test]
+    fn wrapped_keys_have_bounded_lengths() {
+        for length in [0, 8, 16, 24, 31, 33, 256, 4096] {
+            assert!(assert_wrapped(&vec![0; length], 32..=248, "").is_err(), "{length}");
+        }
+        for length in [32, 40, 48, 248] {
+            assert!(assert_wrapped(&vec![0; length], 32..=248, "").is_ok(), "{length}");
+        }
+    }
+}

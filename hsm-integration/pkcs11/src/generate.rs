@@ -1,0 +1,318 @@
+//! New tokens and new keys, made inside the token: sensitive, never extractable.
+
+use crate::{
+    device::DeviceError,
+    error::{Explain, Explanation, Kind},
+    key::{self, KeyError, Usage},
+    module,
+    open::{OpenError, Token},
+    public::PublicKey,
+    session::LoggedIn,
+    uri::Uri,
+};
+use cryptoki::{
+    mechanism::{Mechanism, MechanismType},
+    object::{Attribute, ObjectClass},
+    session::{Session, UserType},
+};
+use secrecy::SecretString;
+use std::{fmt, path::Path, str::FromStr};
+
+/// `CKA_LABEL` of a token is a field of 32 bytes; what is longer is cut without a word.
+const TOKEN_LABEL_BYTES: usize = 32;
+/// Longest label and id of a key; many devices keep no more.
+const KEY_LABEL_BYTES: usize = 64;
+const KEY_ID_BYTES: usize = 32;
+
+/// Kinds of key pairs that can be generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// RSA with a modulus of 3072 bits, for signing and decryption.
+    Rsa3072,
+    /// RSA with a modulus of 4096 bits, for signing and decryption.
+    Rsa4096,
+    /// NIST P-256, for signing and key agreement.
+    P256,
+    /// NIST P-384, for signing and key agreement.
+    P384,
+    /// Ed25519, for signing.
+    Ed25519,
+    /// X25519, for key agreement.
+    X25519,
+}
+
+impl Algorithm {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 6] = [Self::Rsa3072, Self::Rsa4096, Self::P256, Self::P384, Self::Ed25519, Self::X25519];
+
+    /// The word on command lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rsa3072 => "rsa3072",
+            Self::Rsa4096 => "rsa4096",
+            Self::P256 => "p256",
+            Self::P384 => "p384",
+            Self::Ed25519 => "ed25519",
+            Self::X25519 => "x25519",
+        }
+    }
+
+    /// What keys of this kind can do.
+    pub fn usages(self) -> &'static [Usage] {
+        match self {
+            Self::Rsa3072 | Self::Rsa4096 => &[Usage::Sign, Usage::Decrypt],
+            Self::P256 | Self::P384 => &[Usage::Sign, Usage::Derive],
+            Self::Ed25519 => &[Usage::Sign],
+            Self::X25519 => &[Usage::Derive],
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = GenerateError;
+
+    fn from_str(text: &str) -> Result<Self, GenerateError> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or_else(|| GenerateError::Algorithm { name: text.to_owned() })
+    }
+}
+
+/// Why no token or key was made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum GenerateError {
+    /// An unknown algorithm.
+    #[error("unknown algorithm {name:?}")]
+    Algorithm {
+        /// As given.
+        name: String,
+    },
+    /// Label or id is empty, too long, or has control characters.
+    #[error("{what} has {actual} bytes; it must have 1 to {limit} and no control characters")]
+    Name {
+        /// Which name.
+        what: &'static str,
+        /// Bytes given.
+        actual: usize,
+        /// Bytes accepted.
+        limit: usize,
+    },
+    /// A token of this label exists.
+    #[error("token {token} exists already")]
+    TokenExists {
+        /// The token.
+        token: Uri,
+    },
+    /// No slot with an empty token.
+    #[error("module {module} has no slot with an uninitialised token")]
+    NoFreeSlot {
+        /// Path of the module.
+        module: String,
+    },
+    /// A key of this label or id exists.
+    #[error("token {token} has an object with this {what} already")]
+    KeyExists {
+        /// The token.
+        token: Uri,
+        /// `label` or `id`.
+        what: &'static str,
+    },
+    /// The token made something else than was asked for.
+    #[error("the new key {key} is not what was asked for: {what}")]
+    NotAsAsked {
+        /// The key.
+        key: Uri,
+        /// The difference.
+        what: &'static str,
+    },
+    /// The new key cannot be read back or is not acceptable.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Module or token not found.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The token failed.
+    #[error("token: {0}")]
+    Device(#[from] DeviceError),
+}
+
+impl From<cryptoki::error::Error> for GenerateError {
+    fn from(error: cryptoki::error::Error) -> Self {
+        Self::Device(error.into())
+    }
+}
+
+impl Explain for GenerateError {
+    fn explain(&self) -> Explanation {
+        let (id, kind, hint) = match self {
+            Self::Key(error) => return error.explain(),
+            Self::Open(error) => return error.explain(),
+            Self::Device(error) => return error.explain(),
+            Self::Algorithm { .. } => {
+                ("HSM-ALGORITHM", Kind::Usage, "use rsa3072, rsa4096, p256, p384, ed25519 or x25519")
+            }
+            Self::Name { .. } => ("HSM-NAME", Kind::Usage, "choose a shorter name; the token would cut it silently"),
+            Self::TokenExists { .. } => ("HSM-TOKEN-EXISTS", Kind::Refused, "nothing was changed; use another label"),
+            Self::NoFreeSlot { .. } => ("HSM-NO-SLOT", Kind::Unavailable, "insert an empty token"),
+            Self::KeyExists { .. } => {
+                ("HSM-KEY-EXISTS", Kind::Refused, "nothing was changed; choose another label and id")
+            }
+            Self::NotAsAsked { .. } => {
+                ("HSM-KEY-CHANGED", Kind::Refused, "remove the new key and look at the token's policy")
+            }
+        };
+        Explanation::new(id, kind, hint)
+    }
+}
+
+/// A key pair made by [`LoggedIn::generate`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// The private key, with label and id.
+    pub uri: Uri,
+    /// Its public half.
+    pub public: PublicKey,
+}
+
+/// Initialises an empty token: label, security officer's PIN, user PIN.
+///
+/// `module` names the module only. A token that has a label is never touched.
+///
+/// # Errors
+/// [`GenerateError`]: the label does not fit 32 bytes or is taken, or there is no empty token.
+pub fn initialise_token(
+    module: &Uri,
+    default_module: Option<&Path>,
+    label: &str,
+    so_pin: &SecretString,
+    user_pin: &SecretString,
+) -> Result<Token, GenerateError> {
+    assert_name("token label", label, TOKEN_LABEL_BYTES)?;
+    let wanted = module.with(|uri| uri.token = Some(label.to_owned()));
+    let (library, path) = module::load(module, default_module)?;
+    let mut free = None;
+    for slot in library.get_slots_with_token()? {
+        let Ok(info) = library.get_token_info(slot) else { continue };
+        if !info.token_initialized() {
+            free = free.or(Some(slot));
+        } else if info.label() == label {
+            return Err(GenerateError::TokenExists { token: Token::open(&wanted, default_module)?.uri().clone() });
+        }
+    }
+    let slot = free.ok_or_else(|| GenerateError::NoFreeSlot { module: path.display().to_string() })?;
+    library.init_token(slot, so_pin, label)?;
+    let session = library.open_rw_session(slot)?;
+    session.login(UserType::So, Some(so_pin))?;
+    session.init_pin(user_pin)?;
+    session.logout()?;
+    drop(session);
+    Ok(Token::open(&wanted, default_module)?)
+}
+
+impl LoggedIn {
+    /// Makes a key pair inside the token: sensitive, not extractable, named by `label` and `id`.
+    ///
+    /// # Errors
+    /// [`GenerateError`]: label or id is taken, the token cannot make such keys, or it made the key otherwise
+    /// than asked.
+    pub fn generate(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
+        assert_name("key label", label, KEY_LABEL_BYTES)?;
+        if id.is_empty() || id.len() > KEY_ID_BYTES {
+            return Err(GenerateError::Name { what: "key id", actual: id.len(), limit: KEY_ID_BYTES });
+        }
+        let session = self.writable()?;
+        self.assert_free(&session, label, id)?;
+        let (mechanism, parameters) = self.recipe(algorithm)?;
+        let (public, private) = templates(algorithm, label, id, parameters);
+        session.generate_key_pair(&mechanism, &public, &private)?;
+
+        let wanted = self.token().uri().with_id(id);
+        let made = key::find_private(&session, self.token().uri(), &wanted)?;
+        // SoftHSM and others cut labels without a word.
+        if made.uri.object() != Some(label) {
+            return Err(GenerateError::NotAsAsked { key: made.uri, what: "the label differs" });
+        }
+        algorithm.usages().iter().try_for_each(|&usage| made.assert_fit(&session, usage))?;
+        let public = key::public_half(&session, &made)?;
+        let public = public.ok_or_else(|| KeyError::NoPublicHalf { key: made.uri.clone() })?;
+        made.assert_type(&public)?;
+        Ok(NewKey { uri: made.uri, public })
+    }
+
+    fn assert_free(&self, session: &Session, label: &str, id: &[u8]) -> Result<(), GenerateError> {
+        let names = [("label", Attribute::Label(label.as_bytes().to_vec())), ("id", Attribute::Id(id.to_vec()))];
+        for (what, name) in names {
+            for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE] {
+                let taken = session.iter_objects(&[Attribute::Class(class), name.clone()])?.next();
+                if taken.transpose()?.is_some() {
+                    return Err(GenerateError::KeyExists { token: self.token().uri().clone(), what });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn recipe(&self, algorithm: Algorithm) -> Result<(Mechanism<'static>, Vec<Attribute>), GenerateError> {
+        let curve = |parameters: &[u8]| vec![Attribute::EcParams(parameters.to_vec())];
+        Ok(match algorithm {
+            Algorithm::Rsa3072 => (Mechanism::RsaPkcsKeyPairGen, rsa(3072)?),
+            Algorithm::Rsa4096 => (Mechanism::RsaPkcsKeyPairGen, rsa(4096)?),
+            Algorithm::P256 => (Mechanism::EccKeyPairGen, curve(key::P256_PARAMS)),
+            Algorithm::P384 => (Mechanism::EccKeyPairGen, curve(key::P384_PARAMS)),
+            Algorithm::Ed25519 => (Mechanism::EccEdwardsKeyPairGen, curve(key::ED25519_PARAMS)),
+            // SoftHSM lacks the Montgomery mechanism but makes X25519 keys with the Edwards one.
+            Algorithm::X25519 => {
+                let token = self.token();
+                let offered = token.module.get_mechanism_list(token.slot)?;
+                let mechanism = if offered.contains(&MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN) {
+                    Mechanism::EccMontgomeryKeyPairGen
+                } else {
+                    Mechanism::EccEdwardsKeyPairGen
+                };
+                (mechanism, curve(key::X25519_PARAMS))
+            }
+        })
+    }
+}
+
+fn rsa(bits: usize) -> Result<Vec<Attribute>, GenerateError> {
+    Ok(vec![Attribute::ModulusBits(bits.try_into()?), Attribute::PublicExponent(vec![1, 0, 1])])
+}
+
+fn templates(
+    algorithm: Algorithm,
+    label: &str,
+    id: &[u8],
+    parameters: Vec<Attribute>,
+) -> (Vec<Attribute>, Vec<Attribute>) {
+    let can = |usage| algorithm.usages().contains(&usage);
+    let common = [Attribute::Token(true), Attribute::Label(label.as_bytes().to_vec()), Attribute::Id(id.to_vec())];
+    let mut public = common.to_vec();
+    public.extend(parameters);
+    public.extend([Attribute::Private(false), Attribute::Verify(can(Usage::Sign))]);
+    public.push(Attribute::Encrypt(can(Usage::Decrypt)));
+    let mut private = common.to_vec();
+    private.extend([Attribute::Private(true), Attribute::Sensitive(true), Attribute::Extractable(false)]);
+    private.extend([
+        Attribute::Sign(can(Usage::Sign)),
+        Attribute::Decrypt(can(Usage::Decrypt)),
+        Attribute::Derive(can(Usage::Derive)),
+        Attribute::Unwrap(false),
+    ]);
+    (public, private)
+}
+
+fn assert_name(what: &'static str, name: &str, limit: usize) -> Result<(), GenerateError> {
+    // A trailing space is indistinguishable from the padding of the field.
+    if name.is_empty() || name.len() > limit || name.chars().any(char::is_control) || name.ends_with(' ') {
+        return Err(GenerateError::Name { what, actual: name.len(), limit });
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Modules: found by path or name, loaded and initialised once a process.
+
+use crate::{device::DeviceError, open::OpenError, uri::Uri};
+use cryptoki::{
+    context::{CInitializeArgs, CInitializeFlags, Pkcs11},
+    error::{Error as Binding, RvError},
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+/// Where `module-name` is looked up, in this order.
+const LIBRARY_DIRECTORIES: [&str; 9] = [
+    "/usr/local/lib/pkcs11",
+    "/usr/lib/pkcs11",
+    "/usr/lib64/pkcs11",
+    "/usr/lib/x86_64-linux-gnu/pkcs11",
+    "/usr/lib/aarch64-linux-gnu/pkcs11",
+    "/usr/lib/softhsm",
+    "/usr/lib64/softhsm",
+    "/usr/lib",
+    "/usr/lib64",
+];
+
+/// Initialised modules by canonical path. `C_Initialize` may be called once a process, and a module that
+/// was unloaded while a token is in use leaves dangling functions, so entries are never removed.
+static MODULES: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
+
+/// The module that `uri` names, else `default`, ready for use.
+pub(crate) fn load(uri: &Uri, default: Option<&Path>) -> Result<(Pkcs11, PathBuf), OpenError> {
+    let path = locate(uri, default)?;
+    let path = path.canonicalize().map_err(|_| OpenError::ModuleMissing { path: path.clone() })?;
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(module) = modules.get(&path) {
+        return Ok((module.clone(), path));
+    }
+    let module = Pkcs11::new(&path).map_err(|error| match error {
+        Binding::LibraryLoading(reason) => OpenError::ModuleLoad { path: path.clone(), reason: reason.to_string() },
+        Binding::MissingSymbol(symbol) => {
+            OpenError::ModuleLoad { path: path.clone(), reason: format!("it has no function {symbol}") }
+        }
+        other => OpenError::Module { path: path.clone(), source: other.into() },
+    })?;
+    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Ok(()) | Err(Binding::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
+        Err(error) => return Err(OpenError::Module { path, source: DeviceError::from(error) }),
+    }
+    tracing::debug!(module = %path.display(), "PKCS#11 module loaded");
+    modules.insert(path.clone(), module.clone());
+    Ok((module, path))
+}
+
+fn locate(uri: &Uri, default: Option<&Path>) -> Result<PathBuf, OpenError> {
+    if let Some(path) = uri.module_path() {
+        return Ok(PathBuf::from(path));
+    }
+    if let Some(name) = uri.module_name() {
+        return search(name, &LIBRARY_DIRECTORIES).ok_or_else(|| OpenError::ModuleName {
+            name: name.to_owned(),
+            searched: LIBRARY_DIRECTORIES.iter().map(PathBuf::from).collect(),
+        });
+    }
+    default.map(Path::to_path_buf).ok_or(OpenError::NoModule)
+}
+
+/// RFC 7512 section 2.3: the name comes without system-specific affixes such as `lib` and `.so`.
+fn search(name: &str, directories: &[&str]) -> Option<PathBuf> {
+    let file_names = [format!("{name}.so"), format!("lib{name}.so"), name.to_owned()];
+    directories
+        .iter()
+        .flat_map(|directory| file_names.iter().map(move |file| Path::new(directory).join(file)))
+        .find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_with_and_without_affixes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("libhsm.so");
+        std::fs::write(&path, b"").unwrap();
+        let directories = ["/nonexistent", directory.path().to_str().unwrap()];
+        for name in ["hsm", "libhsm", "libhsm.so"] {
+            assert_eq!(search(name, &directories), Some(path.clone()), "{name}");
+        }
+        assert_eq!(search("other", &directories), None);
+    }
+
+    #[test]
+    fn the_path_in_the_uri_beats_the_default() {
+        let uri = Uri::parse("pkcs11:?module-path=/a.so").unwrap();
+        assert_eq!(locate(&uri, Some(Path::new("/b.so"))).unwrap(), Path::new("/a.so"));
+        let uri = Uri::parse("pkcs11:").unwrap();
+        assert_eq!(locate(&uri, Some(Path::new("/b.so"))).unwrap(), Path::new("/b.so"));
+        assert!(matches!(locate(&uri, None), Err(OpenError::NoModule)));
+    }
+
+    #[test]
+    fn a_file_that_is_no_module_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let uri = Uri::default().with_module_path(file.path().to_str().unwrap());
+        assert!(matches!(load(&uri, None), Err(OpenError::ModuleLoad { .. })));
+        let uri = Uri::parse("pkcs11:?module-path=/nonexistent/hsm.so").unwrap();
+        assert!(matches!(load(&uri, None), Err(OpenError::ModuleMissing { .. })));
+    }
+}

@@ -1,0 +1,405 @@
+//! Tokens: found by URI, their flags read, checked without any PIN.
+
+use crate::{
+    OpenPgpKey,
+    device::DeviceError,
+    error::{Explain, Explanation, Kind},
+    key::{self, KeyError},
+    module,
+    public::PublicKey,
+    uri::{ObjectType, Uri},
+};
+use cryptoki::{
+    context::Pkcs11,
+    slot::{Slot, TokenInfo},
+};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Why no token was opened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenError {
+    /// Neither the URI nor the caller names a module.
+    #[error("no PKCS#11 module is named")]
+    NoModule,
+    /// `module-name` was not found.
+    #[error("no PKCS#11 module {name:?} in {}", list_paths(searched))]
+    ModuleName {
+        /// Name in the URI.
+        name: String,
+        /// Directories looked at.
+        searched: Vec<PathBuf>,
+    },
+    /// The module's file does not exist.
+    #[error("PKCS#11 module {} does not exist", path.display())]
+    ModuleMissing {
+        /// Path named.
+        path: PathBuf,
+    },
+    /// The file is not a PKCS#11 module for this machine.
+    #[error("PKCS#11 module {} cannot be loaded: {reason}", path.display())]
+    ModuleLoad {
+        /// Path named.
+        path: PathBuf,
+        /// Words of the dynamic loader.
+        reason: String,
+    },
+    /// The module failed.
+    #[error("PKCS#11 module {}: {source}", path.display())]
+    Module {
+        /// Path of the module.
+        path: PathBuf,
+        /// The call that failed.
+        source: DeviceError,
+    },
+    /// No token matches.
+    #[error("no token matches {wanted}; present: {}", list_uris(present))]
+    NoToken {
+        /// What was looked for.
+        wanted: Uri,
+        /// What the module shows.
+        present: Vec<Uri>,
+    },
+    /// Several tokens match.
+    #[error("{} tokens match {wanted}: {}", found.len(), list_uris(found))]
+    TwoTokens {
+        /// What was looked for.
+        wanted: Uri,
+        /// All that match.
+        found: Vec<Uri>,
+    },
+}
+
+pub(crate) fn list_uris(uris: &[Uri]) -> String {
+    if uris.is_empty() {
+        return "none".into();
+    }
+    uris.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn list_paths(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+impl Explain for OpenError {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::NoModule => Explanation::new(
+                "HSM-NO-MODULE",
+                Kind::Configuration,
+                "name the vendor's library with ?module-path=/path/to/module.so in the key URI",
+            ),
+            Self::ModuleName { .. } | Self::ModuleMissing { .. } | Self::ModuleLoad { .. } => Explanation::new(
+                "HSM-MODULE",
+                Kind::Unavailable,
+                "install the vendor's PKCS#11 library or correct module-path in the key URI",
+            ),
+            Self::Module { source, .. } => source.explain(),
+            Self::NoToken { .. } => Explanation::new(
+                "HSM-NO-TOKEN",
+                Kind::Unavailable,
+                "insert the token, or correct serial or token in the key URI; tokens that appear after the module was \
+                 loaded may need a new start of the program",
+            ),
+            Self::TwoTokens { .. } => Explanation::new(
+                "HSM-TWO-TOKENS",
+                Kind::Refused,
+                "add serial=... to the key URI so that it names one token",
+            ),
+        }
+    }
+}
+
+/// What the retry flags of the user PIN say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PinState {
+    /// No wrong try is known.
+    Good,
+    /// At least one wrong try since the last login.
+    CountLow,
+    /// The next wrong try locks the PIN.
+    FinalTry,
+    /// Locked.
+    Locked,
+}
+
+/// What a token says about itself without login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenStatus {
+    /// Label, padding removed, at most 32 bytes.
+    pub label: String,
+    /// Manufacturer, at most 32 bytes.
+    pub manufacturer: String,
+    /// Model, at most 16 bytes.
+    pub model: String,
+    /// Serial number, at most 16 bytes.
+    pub serial: String,
+    /// Slot number of the module; may change from start to start.
+    pub slot: u64,
+    /// Retry flags of the user PIN.
+    pub pin: PinState,
+    /// Whether the user PIN was ever set.
+    pub pin_set: bool,
+    /// Shortest and longest PIN in bytes; 0 and 0 when the token does not say.
+    pub pin_length: (usize, usize),
+    /// Whether a login is needed for private objects.
+    pub login_required: bool,
+    /// Whether the PIN is typed at the token itself.
+    pub pinpad: bool,
+    /// Whether the token refuses changes.
+    pub write_protected: bool,
+    /// Whether the token failed its own tests and refuses all work.
+    pub fault: bool,
+}
+
+impl TokenStatus {
+    fn new(slot: Slot, info: &TokenInfo) -> Self {
+        let pin = if info.user_pin_locked() {
+            PinState::Locked
+        } else if info.user_pin_final_try() {
+            PinState::FinalTry
+        } else if info.user_pin_count_low() {
+            PinState::CountLow
+        } else {
+            PinState::Good
+        };
+        Self {
+            label: info.label().to_owned(),
+            manufacturer: info.manufacturer_id().to_owned(),
+            model: info.model().to_owned(),
+            serial: info.serial_number().to_owned(),
+            slot: slot.id(),
+            pin,
+            pin_set: info.user_pin_initialized(),
+            pin_length: (info.min_pin_length(), info.max_pin_length()),
+            login_required: info.login_required(),
+            pinpad: info.protected_authentication_path(),
+            write_protected: info.write_protected(),
+            fault: info.error_state(),
+        }
+    }
+
+    /// The URI that names this token and no other.
+    pub fn uri(&self) -> Uri {
+        Uri::default().with(|uri| {
+            uri.token = Some(self.label.clone());
+            uri.manufacturer = Some(self.manufacturer.clone());
+            uri.serial = Some(self.serial.clone());
+            uri.model = Some(self.model.clone());
+        })
+    }
+
+    /// The serial number is what the maker gave the token; the label anybody can change. So a serial in the
+    /// URI decides alone, and the label is compared only without one.
+    fn is_named_by(&self, uri: &Uri) -> bool {
+        let uri = &uri.0;
+        let same = |wanted: &Option<String>, actual: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted.trim_end_matches(' ') == actual)
+        };
+        let by_name = match &uri.serial {
+            Some(_) => same(&uri.serial, &self.serial),
+            None => same(&uri.token, &self.label),
+        };
+        by_name
+            && same(&uri.manufacturer, &self.manufacturer)
+            && same(&uri.model, &self.model)
+            && uri.slot_id.is_none_or(|slot| slot == self.slot)
+    }
+}
+
+/// One token of a loaded module. No session is open and nobody is logged in by this.
+#[derive(Clone)]
+pub struct Token {
+    pub(crate) module: Pkcs11,
+    pub(crate) module_path: PathBuf,
+    pub(crate) slot: Slot,
+    name: Uri,
+    pub(crate) pin_source: Option<String>,
+}
+
+/// What [`Token::check`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The token.
+    pub token: TokenStatus,
+    /// The key's public half, `None` when the token shows none without login.
+    pub public: Option<PublicKey>,
+}
+
+impl Token {
+    /// Loads the module that `uri` names (else `default_module`) and finds the one token that `uri` names.
+    ///
+    /// # Errors
+    /// [`OpenError`]: no module, no token, or several tokens (all listed).
+    pub fn open(uri: &Uri, default_module: Option<&Path>) -> Result<Self, OpenError> {
+        let (module, module_path) = module::load(uri, default_module)?;
+        let failed =
+            |error: cryptoki::error::Error| OpenError::Module { path: module_path.clone(), source: error.into() };
+        if !library_is_named_by(uri, &module.get_library_info().map_err(failed)?) {
+            return Err(OpenError::NoToken { wanted: uri.name_only(), present: Vec::new() });
+        }
+        let mut present = Vec::new();
+        for slot in module.get_slots_with_token().map_err(failed)? {
+            // A slot that cannot be read (empty, foreign) is not the one that is looked for.
+            let Ok(info) = module.get_token_info(slot) else { continue };
+            if info.token_initialized() && slot_is_named_by(uri, &module, slot) {
+                present.push((slot, TokenStatus::new(slot, &info)));
+            }
+        }
+        let found: Vec<_> = present.iter().filter(|(_, status)| status.is_named_by(uri)).collect();
+        match found.as_slice() {
+            [(slot, status)] => {
+                if uri.token().is_some_and(|label| label.trim_end_matches(' ') != status.label) {
+                    tracing::warn!(token = %status.uri(), wanted = ?uri.token(), "serial matches, label differs");
+                }
+                Ok(Self {
+                    module: module.clone(),
+                    module_path: module_path.clone(),
+                    slot: *slot,
+                    name: status.uri(),
+                    pin_source: uri.0.pin_source.clone(),
+                })
+            }
+            [] => Err(OpenError::NoToken {
+                wanted: uri.name_only(),
+                present: present.iter().map(|(_, status)| status.uri()).collect(),
+            }),
+            _ => Err(OpenError::TwoTokens {
+                wanted: uri.name_only(),
+                found: found.iter().map(|(_, status)| status.uri()).collect(),
+            }),
+        }
+    }
+
+    /// The flags of the token as they are now.
+    ///
+    /// # Errors
+    /// [`OpenError::Module`] when the token cannot be read, for example because it was pulled.
+    pub fn status(&self) -> Result<TokenStatus, OpenError> {
+        match self.module.get_token_info(self.slot) {
+            Ok(info) => Ok(TokenStatus::new(self.slot, &info)),
+            Err(error) => Err(OpenError::Module { path: self.module_path.clone(), source: error.into() }),
+        }
+    }
+
+    /// The URI that names this token: label, maker, serial, model; no module and no PIN source.
+    pub fn uri(&self) -> &Uri {
+        &self.name
+    }
+
+    /// The loaded module.
+    pub fn module_path(&self) -> &Path {
+        &self.module_path
+    }
+
+    /// The public half of the key that `uri` names, read without login; `None` when the token shows none.
+    ///
+    /// # Errors
+    /// [`KeyError`]: two objects match, or the object cannot be understood.
+    pub fn public_key(&self, uri: &Uri) -> Result<Option<PublicKey>, KeyError> {
+        let session = self.module.open_ro_session(self.slot).map_err(DeviceError::from)?;
+        key::find_public(&session, &self.name, uri)
+    }
+
+    /// Everything that can be known about a key before any PIN: for dry runs.
+    ///
+    /// # Errors
+    /// [`KeyError`]: the token cannot be read, two keys match, or the public half on the token is not the
+    /// certificate's key. A token that shows no public half without login is no error.
+    pub fn check(&self, uri: &Uri, certificate_key: Option<&OpenPgpKey>) -> Result<Check, KeyError> {
+        let info = self.module.get_token_info(self.slot).map_err(DeviceError::from)?;
+        let public = self.public_key(uri)?;
+        if let (Some(public), Some(key)) = (&public, certificate_key) {
+            key::assert_same(public, key)?;
+        }
+        Ok(Check { token: TokenStatus::new(self.slot, &info), public })
+    }
+
+    /// The keys that the token shows without login, as URIs: public halves, at most 256.
+    ///
+    /// # Errors
+    /// [`KeyError::Device`] when the token cannot be read.
+    pub fn list(&self) -> Result<Vec<(Uri, PublicKey)>, KeyError> {
+        let session = self.module.open_ro_session(self.slot).map_err(DeviceError::from)?;
+        key::list_public(&session, &self.name)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({})", self.name)
+    }
+}
+
+fn library_is_named_by(uri: &Uri, info: &cryptoki::context::Info) -> bool {
+    let same = |wanted: &Option<String>, actual: &str| wanted.as_ref().is_none_or(|wanted| wanted == actual);
+    let uri = &uri.0;
+    let version = (info.library_version().major(), info.library_version().minor());
+    same(&uri.library_manufacturer, info.manufacturer_id())
+        && same(&uri.library_description, info.library_description())
+        && uri.library_version.is_none_or(|wanted| wanted == version)
+}
+
+fn slot_is_named_by(uri: &Uri, module: &Pkcs11, slot: Slot) -> bool {
+    let uri = &uri.0;
+    if uri.slot_description.is_none() && uri.slot_manufacturer.is_none() {
+        return true;
+    }
+    let same = |wanted: &Option<String>, actual: &str| wanted.as_ref().is_none_or(|wanted| wanted == actual);
+    module.get_slot_info(slot).is_ok_and(|info| {
+        same(&uri.slot_description, info.slot_description()) && same(&uri.slot_manufacturer, info.manufacturer_id())
+    })
+}
+
+/// The URI of an object: the token's name and what the object says of itself.
+pub(crate) fn object_uri(token: &Uri, kind: ObjectType, label: Option<Vec<u8>>, id: Option<Vec<u8>>) -> Uri {
+    token.name_only().with(|uri| {
+        uri.object = label.map(|label| String::from_utf8_lossy(&label).into_owned()).filter(|label| !label.is_empty());
+        uri.id = id.filter(|id| !id.is_empty());
+        uri.object_type = Some(kind);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> TokenStatus {
+        TokenStatus {
+            label: "home".into(),
+            manufacturer: "Maker".into(),
+            model: "M1".into(),
+            serial: "4711".into(),
+            slot: 3,
+            pin: PinState::Good,
+            pin_set: true,
+            pin_length: (4, 255),
+            login_required: true,
+            pinpad: false,
+            write_protected: false,
+            fault: false,
+        }
+    }
+
+    #[test]
+    fn serial_beats_label() {
+        let named = |text: &str| status().is_named_by(&Uri::parse(text).unwrap());
+        assert!(named("pkcs11:"));
+        assert!(named("pkcs11:token=home"));
+        assert!(named("pkcs11:token=home%20%20"));
+        assert!(named("pkcs11:token=renamed;serial=4711"));
+        assert!(!named("pkcs11:token=home;serial=4712"));
+        assert!(!named("pkcs11:token=hom"));
+        assert!(!named("pkcs11:token=home;model=M2"));
+        assert!(!named("pkcs11:token=home;manufacturer=Other"));
+        assert!(!named("pkcs11:slot-id=4"));
+        assert!(named("pkcs11:slot-id=3"));
+    }
+
+    #[test]
+    fn a_tokens_own_uri_names_it() {
+        assert!(status().is_named_by(&status().uri()));
+    }
+}

@@ -1,0 +1,180 @@
+//! Login and the session that signers and decryptors share.
+
+use crate::{
+    OpenPgpKey,
+    decryptor::TokenDecryptor,
+    device::DeviceError,
+    key::{self, KeyError},
+    open::Token,
+    pin::{self, LoginError, LoginOptions},
+    public::PublicKey,
+    signer::TokenSigner,
+    uri::Uri,
+};
+use cryptoki::{
+    error::{Error as Binding, RvError},
+    session::{Session, SessionState, UserType},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+static SIGNATURES: AtomicU64 = AtomicU64::new(0);
+static DECRYPTIONS: AtomicU64 = AtomicU64::new(0);
+static DERIVATIONS: AtomicU64 = AtomicU64::new(0);
+static LOGINS: AtomicU64 = AtomicU64::new(0);
+
+/// Login belongs to process and token, so asking whether somebody is logged in and logging in are one step.
+static LOGIN: Mutex<()> = Mutex::new(());
+
+/// How often this process has asked tokens for private-key work, failed attempts included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Operations {
+    /// `C_Sign`
+    pub signatures: u64,
+    /// `C_Decrypt`
+    pub decryptions: u64,
+    /// `C_DeriveKey`
+    pub derivations: u64,
+    /// `C_Login`
+    pub logins: u64,
+}
+
+/// The counters of this process since it started.
+pub fn operations() -> Operations {
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    Operations {
+        signatures: read(&SIGNATURES),
+        decryptions: read(&DECRYPTIONS),
+        derivations: read(&DERIVATIONS),
+        logins: read(&LOGINS),
+    }
+}
+
+/// An operation about to be asked of the token.
+#[derive(Clone, Copy)]
+pub(crate) enum Operation {
+    Sign,
+    Decrypt,
+    Derive,
+    Login,
+}
+
+pub(crate) fn count(operation: Operation) {
+    let counter = match operation {
+        Operation::Sign => &SIGNATURES,
+        Operation::Decrypt => &DECRYPTIONS,
+        Operation::Derive => &DERIVATIONS,
+        Operation::Login => &LOGINS,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A token with an open session whose user is logged in. Clones share the session; when the last one and
+/// the last signer and decryptor are gone, the session closes and the token forgets the login.
+#[derive(Clone)]
+pub struct LoggedIn {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) token: Token,
+    /// PKCS#11 allows one operation at a time in a session.
+    session: Mutex<Session>,
+}
+
+impl Shared {
+    /// The session, for one operation. A panic elsewhere cannot leave it half-used: every operation of this
+    /// crate is one call that the module ends itself.
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Token {
+    /// Logs the user in, with one try at most.
+    ///
+    /// The retry flags are read first: a locked PIN is refused, and so is the final try unless it is allowed.
+    /// When this process is logged in to the token already, that login is used and no PIN is asked for.
+    ///
+    /// # Errors
+    /// [`LoginError`]; only its variant `Device` can mean that a PIN was sent to the token.
+    pub fn login(&self, mut options: LoginOptions<'_>) -> Result<LoggedIn, LoginError> {
+        let failed = |error: Binding| LoginError::Device { token: self.uri().clone(), source: error.into() };
+        let _one_at_a_time = LOGIN.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = self.module.open_ro_session(self.slot).map_err(failed)?;
+        let state = session.get_session_info().map_err(failed)?.session_state();
+        let status = self.status().map_err(|error| self.as_login_error(error))?;
+        if status.login_required && !matches!(state, SessionState::RoUser | SessionState::RwUser) {
+            pin::assert_safe_to_try(&status, options.allow_final_try)?;
+            let pin = pin::obtain(&status, self.pin_source.as_deref(), &mut options)?;
+            count(Operation::Login);
+            match session.login(UserType::User, pin.as_ref()) {
+                // Another part of this process, not through this crate, was faster.
+                Ok(()) | Err(Binding::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
+                Err(error) => return Err(failed(error)),
+            }
+            tracing::info!(token = %self.uri(), "logged in");
+        }
+        Ok(LoggedIn { shared: Arc::new(Shared { token: self.clone(), session: Mutex::new(session) }) })
+    }
+
+    fn as_login_error(&self, error: crate::open::OpenError) -> LoginError {
+        match error {
+            crate::open::OpenError::Module { source, .. } => LoginError::Device { token: self.uri().clone(), source },
+            // `status` has no other failure.
+            _ => LoginError::Fault { token: self.uri().clone() },
+        }
+    }
+}
+
+impl LoggedIn {
+    /// The token.
+    pub fn token(&self) -> &Token {
+        &self.shared.token
+    }
+
+    /// Binds the private key that `uri` names to the certificate key that it must belong to.
+    ///
+    /// # Errors
+    /// [`KeyError`]: not found, two found, exportable, not for signing, another type, or the public half on the
+    /// token is not the certificate's key.
+    pub fn signer(&self, uri: &Uri, certificate_key: &OpenPgpKey) -> Result<TokenSigner, KeyError> {
+        TokenSigner::new(self, uri, certificate_key)
+    }
+
+    /// Binds the private key that `uri` names to the certificate key that it must belong to.
+    ///
+    /// # Errors
+    /// [`KeyError`] as for [`LoggedIn::signer`], for decryption or key agreement.
+    pub fn decryptor(&self, uri: &Uri, certificate_key: &OpenPgpKey) -> Result<TokenDecryptor, KeyError> {
+        TokenDecryptor::new(self, uri, certificate_key)
+    }
+
+    /// The public half of the key that `uri` names, also when the token shows it only after login.
+    ///
+    /// # Errors
+    /// [`KeyError`]: two objects match, or the token keeps no public half ([`KeyError::NoPublicHalf`]).
+    pub fn public_key(&self, uri: &Uri) -> Result<PublicKey, KeyError> {
+        let session = self.shared.session();
+        let name = self.token().uri();
+        let private = key::find_private(&session, name, uri)?;
+        key::public_half(&session, &private)?.ok_or_else(|| KeyError::NoPublicHalf { key: private.uri.clone() })
+    }
+
+    /// Opens a session that may change the token; the login is shared.
+    pub(crate) fn writable(&self) -> Result<Session, DeviceError> {
+        let token = self.token();
+        token.module.open_rw_session(token.slot).map_err(DeviceError::from)
+    }
+}
+
+impl fmt::Debug for LoggedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LoggedIn({})", self.token().uri())
+    }
+}
