@@ -1,0 +1,34 @@
+# make demo         two registries sealed at home, carried, opened and restored at the embassy, in minutes
+# make test         everything that must hold before a change goes in
+# make tools        what the other targets need; run by them
+# make bench-seal   how fast a registry is sealed on this machine
+# make advisories   known vulnerabilities in dependencies; needs the RustSec database from the network
+# make fuzz         hostile input without end; FUZZ_SECONDS for each target, 60 by default
+# make man          manual pages and shell completions into target/man and target/completions
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test tools bench-seal advisories fuzz man
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+tools:
+	@tests/scripts/tools.sh
+
+demo: tools
+	@tests/scripts/demo.sh
+
+test: tools
+	@tests/scripts/test.sh
+
+bench-seal: tools
+	@tests/scripts/bench-seal.sh
+
+advisories: tools
+	@tests/scripts/advisories.sh
+
+fuzz: tools
+	@tests/scripts/fuzz.sh
+
+man:
+	@tests/scripts/man.sh

@@ -1,0 +1,20 @@
+# Shared by the scripts: versions and places. Sourced from the top folder.
+
+cargo_deny_version=0.20.2
+openpgp_js=6.3.2
+
+tools=$PWD/target/tools
+cargo_deny=$tools/bin/cargo-deny
+npm_modules=$tools/node_modules
+
+# The folder of the newest PostgreSQL server here: Debian does not put it on the path.
+postgresql_bin() {
+    local newest
+    newest=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -t/ -k5n | tail -n 1)
+    if [[ -n $newest && -x $newest/initdb ]]; then
+        echo "$newest"
+    else
+        local initdb
+        initdb=$(command -v initdb) && dirname "$(readlink -f "$initdb")"
+    fi
+}

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Builds what the demo shows, then shows it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+cargo build --quiet --release --locked -p pouch-seal -p pouch-import -p acceptance --bins
+exec "${CARGO_TARGET_DIR:-target}/release/demo" "$@"

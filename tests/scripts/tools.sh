@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Installs what building, testing and the demo need, and only what is missing. On Debian 12; says what it does.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/scripts/common.sh
+
+# One line each: the Debian package, and how to see that what it brings is there.
+wanted=(
+    "gcc            command -v cc"
+    "make           command -v make"
+    "perl           command -v perl"
+    "pkg-config     command -v pkg-config"
+    "clang          command -v clang"
+    "libclang-dev   ls /usr/lib/*/libclang-*.so* /usr/lib/llvm-*/lib/libclang*.so*"
+    "util-linux     command -v setpriv"
+    "procps         command -v ps"
+    "softhsm2       ls /usr/lib/*/softhsm/libsofthsm2.so /usr/lib/softhsm/libsofthsm2.so"
+    "opensc         command -v pkcs11-tool"
+    "postgresql     postgresql_bin"
+    "gnupg          command -v gpg"
+    "gpgv           command -v gpgv"
+    "sq             command -v sq"
+    "age            command -v age"
+    "zstd           command -v zstd"
+    "tar            command -v tar"
+    "strace         command -v strace"
+    "nodejs         command -v node"
+    "npm            command -v npm"
+)
+
+there() {
+    # Globs that match nothing make ls fail for those words; any one match is enough.
+    eval "$1" 2>/dev/null | grep -q .
+}
+
+missing=()
+for line in "${wanted[@]}"; do
+    read -r package probe <<<"$line"
+    there "$probe" || missing+=("$package")
+done
+
+if ((${#missing[@]})); then
+    install="apt-get install -y --no-install-recommends ${missing[*]}"
+    if ((EUID == 0)); then
+        root=()
+    elif command -v sudo >/dev/null; then
+        root=(sudo)
+    else
+        echo "missing: ${missing[*]}" >&2
+        echo "this user is not root and there is no sudo; as root run:" >&2
+        echo "    apt-get update && $install" >&2
+        exit 1
+    fi
+    command -v apt-get >/dev/null || {
+        echo "missing: ${missing[*]} (Debian's names); there is no apt-get here, install them as this system does" >&2
+        exit 1
+    }
+    echo "installing Debian packages: ${missing[*]}"
+    "${root[@]}" apt-get update -q
+    # The cluster that Debian would make and start is not ours to leave running: ours are made in test folders.
+    if [[ " ${missing[*]} " == *" postgresql "* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
+        "${root[@]}" mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' | "${root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive $install -q -o Dpkg::Options::=--force-confold
+    for line in "${wanted[@]}"; do
+        read -r package probe <<<"$line"
+        there "$probe" || { echo "$package is installed, but this still finds nothing: $probe" >&2; exit 1; }
+    done
+fi
+
+command -v cargo >/dev/null || {
+    echo "there is no cargo; install Rust with rustup (https://rustup.rs), the toolchain file does the rest" >&2
+    exit 1
+}
+
+if [[ ! -d $npm_modules/openpgp ]]; then
+    echo "installing into target/tools: OpenPGP.js $openpgp_js (npm)"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix target/tools "openpgp@$openpgp_js"
+fi
+
+if [[ ! -x $cargo_deny ]]; then
+    echo "installing into target/tools: cargo-deny $cargo_deny_version (cargo, some minutes)"
+    cargo install --quiet --locked --root target/tools cargo-deny --version "$cargo_deny_version"
+fi
+
+# All of the lock file, also what only other platforms build: cargo-deny looks at the whole graph, without a network.
+if ! cargo fetch --quiet --locked --offline 2>/dev/null; then
+    echo "fetching the crates of Cargo.lock"
+    cargo fetch --quiet --locked
+fi
