@@ -12,13 +12,16 @@ use std::{
 };
 
 /// Where `module-name` is looked up, in this order.
-const LIBRARY_DIRECTORIES: [&str; 9] = [
+const LIBRARY_DIRECTORIES: [&str; 12] = [
     "/usr/local/lib/pkcs11",
     "/usr/lib/pkcs11",
     "/usr/lib64/pkcs11",
     "/usr/lib/x86_64-linux-gnu/pkcs11",
     "/usr/lib/aarch64-linux-gnu/pkcs11",
     "/usr/lib/softhsm",
+    "/usr/local/lib/softhsm",
+    "/usr/lib/x86_64-linux-gnu/softhsm",
+    "/usr/lib/aarch64-linux-gnu/softhsm",
     "/usr/lib64/softhsm",
     "/usr/lib",
     "/usr/lib64",

@@ -1,0 +1,227 @@
+//! Messages encrypted in software and opened by a real token.
+
+mod common;
+
+use common::*;
+use cryptoki::{
+    context::Pkcs11,
+    object::{Attribute, ObjectClass},
+};
+use openpgp_pkcs11::{Algorithm, DecryptError, KeyError, KeyVersion, OpenPgpKey, TokenDecryptor, operations};
+use sequoia_openpgp::{
+    Cert, KeyHandle, Result as PgpResult,
+    cert::Preferences as _,
+    crypto::{Decryptor as _, SessionKey, mpi},
+    packet::{PKESK, SKESK},
+    parse::{
+        Parse,
+        stream::{DecryptionHelper, DecryptorBuilder, MessageStructure, VerificationHelper},
+    },
+    policy::StandardPolicy,
+    types::SymmetricAlgorithm,
+};
+use std::io::Read;
+
+const OPENING: [Algorithm; 5] =
+    [Algorithm::Rsa3072, Algorithm::Rsa4096, Algorithm::P256, Algorithm::P384, Algorithm::X25519];
+const VERSIONS: [KeyVersion; 2] = [KeyVersion::V4, KeyVersion::V6];
+
+struct Opener(TokenDecryptor);
+
+impl VerificationHelper for Opener {
+    fn get_certs(&mut self, _: &[KeyHandle]) -> PgpResult<Vec<Cert>> {
+        Ok(Vec::new())
+    }
+
+    fn check(&mut self, _: MessageStructure<'_>) -> PgpResult<()> {
+        Ok(())
+    }
+}
+
+impl DecryptionHelper for Opener {
+    fn decrypt(
+        &mut self,
+        pkesks: &[PKESK],
+        _: &[SKESK],
+        sym: Option<SymmetricAlgorithm>,
+        decrypt: &mut dyn FnMut(Option<SymmetricAlgorithm>, &SessionKey) -> bool,
+    ) -> PgpResult<Option<Cert>> {
+        for pkesk in pkesks {
+            if let Some((sym, session_key)) = pkesk.decrypt(&mut self.0, sym)
+                && decrypt(sym, &session_key)
+            {
+                return Ok(None);
+            }
+        }
+        Err(self.0.take_failure().map_or_else(|| sequoia_openpgp::anyhow::anyhow!("no key fits"), Into::into))
+    }
+}
+
+fn open(decryptor: TokenDecryptor, sealed: &[u8]) -> PgpResult<Vec<u8>> {
+    let policy = StandardPolicy::new();
+    let mut reader = DecryptorBuilder::from_bytes(sealed)?.with_policy(&policy, None, Opener(decryptor))?;
+    let mut opened = Vec::new();
+    reader.read_to_end(&mut opened)?;
+    Ok(opened)
+}
+
+fn encryption_key(cert: &Cert) -> OpenPgpKey {
+    let policy = StandardPolicy::new();
+    let valid = cert.with_policy(&policy, None).unwrap();
+    let keys: Vec<_> =
+        valid.keys().alive().revoked(false).for_storage_encryption().for_transport_encryption().collect();
+    assert_eq!(keys.len(), 1);
+    keys[0].key().clone().role_into_unspecified()
+}
+
+#[test]
+fn every_algorithm_opens_with_both_versions() {
+    with_softhsm("every_algorithm_opens_with_both_versions", |bench| {
+        let token = bench.logged_in("embassy");
+        let primary = generate(&token, Algorithm::Ed25519, "primary", 0x10);
+        for (number, algorithm) in (1..).zip(OPENING) {
+            let subkey = generate(&token, algorithm, algorithm.as_str(), number);
+            for version in VERSIONS {
+                let cert = reread(&builder(version).encryption(&token, &primary, &token, &subkey).unwrap());
+                assert_eq!(cert.bad_signatures().count(), 0, "{algorithm} {version:?}");
+                let policy = StandardPolicy::new();
+                let valid = cert.with_policy(&policy, None).unwrap();
+                assert_eq!(valid.keys().for_signing().count(), 0);
+                let features = valid.features().unwrap();
+                assert_eq!(features.supports_seipdv2(), version == KeyVersion::V6);
+                assert_eq!(features.supports_seipdv1(), version == KeyVersion::V4);
+
+                let sealed = encrypt(&cert, b"the registry");
+                assert_eq!(first_pkesk(&sealed).version(), if version == KeyVersion::V4 { 3 } else { 6 });
+                let decryptor = token.decryptor(&subkey, &encryption_key(&cert)).unwrap();
+                let before = operations();
+                assert_eq!(open(decryptor, &sealed).unwrap(), b"the registry", "{algorithm} {version:?}");
+                let after = operations();
+                let used = (after.decryptions - before.decryptions, after.derivations - before.derivations);
+                let rsa = matches!(algorithm, Algorithm::Rsa3072 | Algorithm::Rsa4096);
+                assert_eq!(used, if rsa { (1, 0) } else { (0, 1) }, "exactly one operation");
+            }
+        }
+        assert_eq!(secrets_left(&token), 0, "derived secrets are destroyed");
+    });
+}
+
+/// Secret keys that any session of this process can see on the token.
+fn secrets_left(token: &openpgp_pkcs11::LoggedIn) -> usize {
+    let module = Pkcs11::new(token.token().module_path()).unwrap();
+    let slot = token.token().status().unwrap().slot.try_into().unwrap();
+    let session = module.open_ro_session(slot).unwrap();
+    session.find_objects(&[Attribute::Class(ObjectClass::SECRET_KEY)]).unwrap().len()
+}
+
+/// One secret in 256 begins with a zero byte, one session key number likewise: nothing may be cut off.
+#[test]
+fn secrets_with_leading_zeros_open() {
+    with_softhsm("secrets_with_leading_zeros_open", |bench| {
+        let token = bench.logged_in("embassy");
+        for (number, algorithm) in (1..).zip([Algorithm::P256, Algorithm::P384, Algorithm::X25519, Algorithm::Rsa3072])
+        {
+            let uri = generate(&token, algorithm, algorithm.as_str(), number);
+            for version in VERSIONS {
+                let key = token.public_key(&uri).unwrap().to_encryption_key(version, created()).unwrap();
+                let decryptor = token.decryptor(&uri, &key).unwrap();
+                let session_key = SessionKey::from(vec![0x5a; 35]);
+                for round in 0..700 {
+                    let ciphertext =
+                        key.encrypt(&session_key).or_else(|_| key.encrypt(&vec![0x5a; 32].into())).unwrap();
+                    let opened = decryptor.try_decrypt(&ciphertext);
+                    let opened = opened.unwrap_or_else(|error| panic!("{algorithm} {version:?} {round}: {error}"));
+                    assert!(opened.iter().all(|&byte| byte == 0x5a) && opened.len() >= 32);
+                    if algorithm == Algorithm::Rsa3072 && round >= 300 {
+                        break;
+                    }
+                }
+            }
+        }
+        assert_eq!(secrets_left(&token), 0);
+    });
+}
+
+#[test]
+fn hostile_ciphertexts_are_errors() {
+    with_softhsm("hostile_ciphertexts_are_errors", |bench| {
+        let token = bench.logged_in("embassy");
+        let decryptor = |algorithm: Algorithm, version, id| {
+            let label = format!("{algorithm}-{id}");
+            let uri = generate(&token, algorithm, &label, id);
+            let key = token.public_key(&uri).unwrap().to_encryption_key(version, created()).unwrap();
+            (token.decryptor(&uri, &key).unwrap(), key)
+        };
+        let (rsa, rsa_key) = decryptor(Algorithm::Rsa3072, KeyVersion::V6, 1);
+        for number in [vec![], vec![1; 385], vec![1; 100_000]] {
+            let error = rsa.try_decrypt(&mpi::Ciphertext::RSA { c: number.into() }).unwrap_err();
+            assert!(matches!(error, DecryptError::Length { .. }), "{error}");
+        }
+        for number in [vec![1], vec![0x7f; 384], vec![0xff; 384]] {
+            let error = rsa.try_decrypt(&mpi::Ciphertext::RSA { c: number.into() }).unwrap_err();
+            assert!(matches!(error, DecryptError::DoesNotOpen { .. }), "{error}");
+        }
+        let good = rsa_key.encrypt(&vec![0x5a; 35].into()).unwrap();
+        assert_eq!(rsa.try_decrypt(&good).unwrap().len(), 35, "the session is still usable");
+
+        let (p256, p256_key) = decryptor(Algorithm::P256, KeyVersion::V6, 2);
+        let mpi::Ciphertext::ECDH { e, key } = p256_key.encrypt(&vec![0x5a; 32].into()).unwrap() else { panic!() };
+        let off_curve = [&[4][..], &[1; 64]].concat();
+        for point in [vec![], vec![4], vec![4; 64], off_curve, [&[2][..], &[7; 32]].concat(), vec![4; 70_000]] {
+            let error = p256.try_decrypt(&mpi::Ciphertext::ECDH { e: point.into(), key: key.clone() }).unwrap_err();
+            assert!(matches!(error, DecryptError::Length { .. } | DecryptError::EphemeralKey), "{error}");
+        }
+        for wrapped in [vec![], vec![1; 8], vec![1; 16], vec![1; 33], vec![1; 256], vec![1; 65536]] {
+            let error = p256.try_decrypt(&mpi::Ciphertext::ECDH { e: e.clone(), key: wrapped.into() }).unwrap_err();
+            assert!(matches!(error, DecryptError::Length { .. }), "{error}");
+        }
+        let error = p256.try_decrypt(&mpi::Ciphertext::ECDH { e, key: vec![1; 48].into() }).unwrap_err();
+        assert!(matches!(error, DecryptError::DoesNotOpen { .. }), "{error}");
+
+        let (new, _) = decryptor(Algorithm::X25519, KeyVersion::V6, 3);
+        let small_order = mpi::Ciphertext::X25519 { e: Box::new([0; 32]), key: vec![1; 40].into() };
+        let error = new.try_decrypt(&small_order).unwrap_err();
+        assert!(matches!(error, DecryptError::EphemeralKey | DecryptError::Device { .. }), "{error}");
+        for wrapped in [vec![], vec![1; 16], vec![1; 48], vec![1; 4096]] {
+            let ciphertext = mpi::Ciphertext::X25519 { e: Box::new([9; 32]), key: wrapped.into() };
+            assert!(matches!(new.try_decrypt(&ciphertext), Err(DecryptError::Length { .. })));
+        }
+
+        let (old, _) = decryptor(Algorithm::X25519, KeyVersion::V4, 4);
+        for point in [vec![0x40; 32], vec![9; 33], [&[0x40][..], &[9; 33]].concat(), vec![]] {
+            let ciphertext = mpi::Ciphertext::ECDH { e: point.into(), key: vec![1; 48].into() };
+            assert!(matches!(old.try_decrypt(&ciphertext), Err(DecryptError::Length { .. })));
+        }
+        assert!(matches!(old.try_decrypt(&small_order), Err(DecryptError::Algorithm { .. })));
+        assert!(matches!(new.try_decrypt(&good), Err(DecryptError::Algorithm { .. })));
+        assert_eq!(secrets_left(&token), 0);
+    });
+}
+
+#[test]
+fn the_reason_of_a_failure_survives_sequoia() {
+    with_softhsm("the_reason_of_a_failure_survives_sequoia", |bench| {
+        let token = bench.logged_in("embassy");
+        let uri = generate(&token, Algorithm::P256, "opening", 1);
+        let key = token.public_key(&uri).unwrap().to_encryption_key(KeyVersion::V6, created()).unwrap();
+        let mut decryptor = token.decryptor(&uri, &key).unwrap();
+        let mpi::Ciphertext::ECDH { e, .. } = key.encrypt(&vec![0x5a; 32].into()).unwrap() else { panic!() };
+        decryptor.decrypt(&mpi::Ciphertext::ECDH { e, key: vec![1; 48].into() }, None).unwrap_err();
+        assert!(matches!(decryptor.take_failure(), Some(DecryptError::DoesNotOpen { .. })));
+        assert!(decryptor.take_failure().is_none());
+    });
+}
+
+#[test]
+fn an_encryption_certificate_needs_two_keys_and_the_right_ones() {
+    with_softhsm("an_encryption_certificate_needs_two_keys_and_the_right_ones", |bench| {
+        let token = bench.logged_in("embassy");
+        let primary = generate(&token, Algorithm::P256, "primary", 1);
+        let signing = generate(&token, Algorithm::Ed25519, "signing", 2);
+        let v6 = builder(KeyVersion::V6);
+        assert!(v6.encryption(&token, &primary, &token, &primary).is_err(), "the same key twice");
+        assert!(v6.encryption(&token, &primary, &token, &signing).is_err(), "Ed25519 opens nothing");
+        let key = token.public_key(&signing).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
+        assert!(matches!(token.decryptor(&signing, &key), Err(KeyError::Unsupported { .. })));
+    });
+}

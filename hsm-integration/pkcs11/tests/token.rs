@@ -1,0 +1,228 @@
+//! Finding tokens and keys, logging in, and every refusal on the way.
+
+mod common;
+
+use common::*;
+use cryptoki::{
+    context::Pkcs11,
+    mechanism::Mechanism,
+    object::Attribute,
+    session::{Session, UserType},
+};
+use openpgp_pkcs11::{
+    Algorithm, Explain, GenerateError, KeyError, KeyVersion, Kind, LoginError, LoginOptions, OpenError, PinState,
+    Token, Uri, initialise_token, operations, secrecy::SecretString,
+};
+
+/// A session of the test's own, to make objects that this crate would never make.
+fn raw_session(token: &Token) -> Session {
+    let module = Pkcs11::new(token.module_path()).unwrap();
+    let session = module.open_rw_session(token.status().unwrap().slot.try_into().unwrap()).unwrap();
+    // The login of the process counts; without one this is the first.
+    let _ = session.login(UserType::User, Some(&SecretString::from(PIN)));
+    session
+}
+
+fn make_key(session: &Session, label: &str, id: u8, private: &[Attribute]) {
+    let names = [Attribute::Token(true), Attribute::Label(label.into()), Attribute::Id(vec![id])];
+    let p256 = vec![0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    let public =
+        [&names[..], &[Attribute::EcParams(p256), Attribute::Verify(true), Attribute::Private(false)]].concat();
+    let private = [&names[..], private].concat();
+    session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private).unwrap();
+}
+
+#[test]
+fn a_wrong_pin_is_tried_once() {
+    with_softhsm("a_wrong_pin_is_tried_once", |bench| {
+        bench.token("home");
+        let uri = bench.uri("home").with_pin_file(&bench.pin_file("wrong-pin"));
+        let token = Token::open(&uri, None).unwrap();
+        assert_eq!(token.status().unwrap().pin, PinState::Good);
+        let error = token.login(LoginOptions::default()).unwrap_err();
+        assert!(matches!(&error, LoginError::Device { source, .. } if source.code() == "CKR_PIN_INCORRECT"), "{error}");
+        assert!(error.to_string().contains("the PIN is wrong"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("wrong-pin\""), "{error:?}");
+        assert_eq!(error.explain().id, "HSM-PIN-INCORRECT");
+        assert_eq!(error.explain().kind, Kind::Refused);
+        assert_eq!(operations().logins, 1);
+        assert_eq!(token.status().unwrap().pin, PinState::CountLow);
+
+        Token::open(&bench.uri("home"), None).unwrap().login(LoginOptions::default()).unwrap();
+        assert_eq!(operations().logins, 2);
+    });
+}
+
+#[test]
+fn a_second_login_of_the_process_asks_for_no_pin() {
+    with_softhsm("a_second_login_of_the_process_asks_for_no_pin", |bench| {
+        let first = bench.logged_in("home");
+        let token = Token::open(&Uri::parse("pkcs11:token=home?module-name=softhsm2").unwrap(), None).unwrap();
+        let second = token.login(LoginOptions::default()).unwrap();
+        assert_eq!(operations().logins, 1);
+        drop(first);
+        generate(&second, Algorithm::Ed25519, "still-logged-in", 1);
+        drop(second);
+        let error = token.login(LoginOptions { credential: "none", ..LoginOptions::default() }).unwrap_err();
+        assert!(matches!(error, LoginError::NoPin { .. }), "login ends with the last session: {error}");
+    });
+}
+
+#[test]
+fn tokens_are_told_apart_by_serial() {
+    with_softhsm("tokens_are_told_apart_by_serial", |bench| {
+        for _ in 0..2 {
+            run(std::process::Command::new("softhsm2-util").args([
+                "--init-token",
+                "--free",
+                "--label",
+                "twin",
+                "--so-pin",
+                "demo-so-pin",
+                "--pin",
+                PIN,
+            ]));
+        }
+        let error = Token::open(&bench.uri("twin"), None).unwrap_err();
+        let OpenError::TwoTokens { found, .. } = &error else { panic!("{error}") };
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|uri| error.to_string().contains(&uri.to_string())), "{error}");
+        for uri in found {
+            let wanted = Uri::parse(&format!("pkcs11:serial={}?module-name=softhsm2", uri.serial().unwrap())).unwrap();
+            assert_eq!(Token::open(&wanted, None).unwrap().uri(), uri);
+            let renamed = format!("pkcs11:token=old-name;serial={}?module-name=softhsm2", uri.serial().unwrap());
+            assert_eq!(Token::open(&Uri::parse(&renamed).unwrap(), None).unwrap().uri(), uri);
+        }
+        let error = Token::open(&bench.uri("nowhere"), None).unwrap_err();
+        assert!(matches!(&error, OpenError::NoToken { present, .. } if present.len() == 2), "{error}");
+        assert_eq!(error.explain().kind.exit_code(), 69);
+        let other = Uri::parse("pkcs11:token=twin;library-version=99?module-name=softhsm2").unwrap();
+        assert!(matches!(Token::open(&other, None), Err(OpenError::NoToken { .. })));
+    });
+}
+
+#[test]
+fn exportable_keys_are_refused() {
+    with_softhsm("exportable_keys_are_refused", |bench| {
+        let token = bench.logged_in("home");
+        let session = raw_session(token.token());
+        let usage = [Attribute::Sign(true), Attribute::Derive(true)];
+        let confined = [&usage[..], &[Attribute::Sensitive(true), Attribute::Extractable(false)]].concat();
+        make_key(&session, "good", 1, &confined);
+        make_key(
+            &session,
+            "extractable",
+            2,
+            &[&usage[..], &[Attribute::Sensitive(true), Attribute::Extractable(true)]].concat(),
+        );
+        make_key(
+            &session,
+            "readable",
+            3,
+            &[&usage[..], &[Attribute::Sensitive(false), Attribute::Extractable(false)]].concat(),
+        );
+        let no_use = [
+            Attribute::Sign(false),
+            Attribute::Derive(false),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(false),
+        ];
+        make_key(&session, "useless", 4, &no_use);
+
+        let attempt = |label: &str| {
+            let uri = bench.uri("home").with_object(label);
+            let public = token.public_key(&uri).unwrap();
+            let sign = token.signer(&uri, &public.to_signing_key(KeyVersion::V6, created()).unwrap()).map(drop);
+            let open = token.decryptor(&uri, &public.to_encryption_key(KeyVersion::V6, created()).unwrap()).map(drop);
+            (sign, open)
+        };
+        assert!(matches!(attempt("good"), (Ok(()), Ok(()))));
+        for (label, expected) in [("extractable", "CKA_EXTRACTABLE"), ("readable", "CKA_SENSITIVE")] {
+            let (sign, open) = attempt(label);
+            for error in [sign.unwrap_err(), open.unwrap_err()] {
+                assert!(matches!(error, KeyError::Exportable { attribute, .. } if attribute == expected), "{error}");
+                assert_eq!(error.explain().kind, Kind::Refused);
+            }
+        }
+        let (sign, open) = attempt("useless");
+        assert!(matches!(sign, Err(KeyError::Usage { .. })));
+        assert!(matches!(open, Err(KeyError::Usage { .. })));
+    });
+}
+
+#[test]
+fn two_keys_of_one_label_are_refused_and_an_id_decides() {
+    with_softhsm("two_keys_of_one_label_are_refused_and_an_id_decides", |bench| {
+        let token = bench.logged_in("home");
+        let session = raw_session(token.token());
+        let private = [Attribute::Sign(true), Attribute::Sensitive(true), Attribute::Extractable(false)];
+        make_key(&session, "twin", 1, &private);
+        make_key(&session, "twin", 2, &private);
+        let uri = bench.uri("home").with_object("twin");
+        let error = token.public_key(&uri).unwrap_err();
+        let KeyError::TwoKeys { found, .. } = &error else { panic!("{error}") };
+        assert_eq!(found.len(), 2);
+        assert!(error.to_string().contains("id=%01") && error.to_string().contains("id=%02"), "{error}");
+        assert!(matches!(token.token().public_key(&uri), Err(KeyError::TwoKeys { .. })), "also without login");
+        for id in [1, 2] {
+            let key = token.public_key(&uri.with_id(&[id])).unwrap();
+            token.signer(&uri.with_id(&[id]), &key.to_signing_key(KeyVersion::V6, created()).unwrap()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_taken_label_or_id_is_not_generated_again() {
+    with_softhsm("a_taken_label_or_id_is_not_generated_again", |bench| {
+        let token = bench.logged_in("home");
+        generate(&token, Algorithm::P256, "sealing", 1);
+        let error = token.generate(Algorithm::P256, "sealing", &[2]).unwrap_err();
+        assert!(matches!(error, GenerateError::KeyExists { what: "label", .. }), "{error}");
+        let error = token.generate(Algorithm::P256, "other", &[1]).unwrap_err();
+        assert!(matches!(error, GenerateError::KeyExists { what: "id", .. }), "{error}");
+        assert_eq!(token.token().list().unwrap().len(), 1);
+        for (label, id) in
+            [("", vec![3]), ("x\n", vec![3]), ("x", vec![]), ("x", vec![0; 33]), (&"x".repeat(65), vec![3])]
+        {
+            let error = token.generate(Algorithm::P256, label, &id).unwrap_err();
+            assert!(matches!(error, GenerateError::Name { .. }), "{label:?} {id:?}: {error}");
+        }
+    });
+}
+
+#[test]
+fn token_labels_are_never_cut() {
+    with_softhsm("token_labels_are_never_cut", |bench| {
+        let init = |label: &str| {
+            let pin = |text: &str| SecretString::from(text);
+            initialise_token(&module(), None, label, &pin("demo-so-pin"), &pin(PIN))
+        };
+        let full = "a".repeat(32);
+        assert_eq!(init(&full).unwrap().uri().token(), Some(full.as_str()));
+        let error = init(&"a".repeat(33)).unwrap_err();
+        assert!(matches!(error, GenerateError::Name { actual: 33, limit: 32, .. }), "{error}");
+        assert!(matches!(init(&full), Err(GenerateError::TokenExists { .. })));
+        // 17 letters, 34 bytes.
+        assert!(matches!(init(&"\u{e1}".repeat(17)), Err(GenerateError::Name { actual: 34, .. })));
+        bench.logged_in("second");
+    });
+}
+
+#[test]
+fn a_dry_run_needs_no_pin() {
+    with_softhsm("a_dry_run_needs_no_pin", |bench| {
+        let token = bench.logged_in("home");
+        let one = generate(&token, Algorithm::P256, "one", 1);
+        let two = generate(&token, Algorithm::P256, "two", 2);
+        let key = token.public_key(&one).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
+        drop(token);
+        let before = operations();
+        let token = Token::open(&Uri::parse("pkcs11:token=home?module-name=softhsm2").unwrap(), None).unwrap();
+        let check = token.check(&one, Some(&key)).unwrap();
+        assert_eq!(check.token.label, "home");
+        assert!(check.public.is_some());
+        assert!(matches!(token.check(&two, Some(&key)), Err(KeyError::NotTheCertificateKey { .. })));
+        assert_eq!(token.check(&one.with_object("none"), Some(&key)).unwrap().public, None);
+        assert_eq!(operations(), before, "nothing was asked of a private key");
+    });
+}
