@@ -15,7 +15,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::{Rule, limits};
 
-pub use escape::escaped;
+pub use escape::{escaped, is_plain};
 pub use unique::{NameConflict, UniqueNames};
 
 /// The path of an entry: relative, UTF-8 in NFC, of plain components joined by `/`, without a slash at either end.

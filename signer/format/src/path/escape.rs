@@ -2,10 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::bad_character;
+use super::{BadCharacter, bad_character};
 
 /// Most characters of a foreign name that a message repeats.
 const SHOWN: usize = 120;
+
+/// Whether a character is safe on a terminal and in a log: no control, bidirectional, format, private-use or unassigned
+/// character, and no separator of lines.
+#[must_use]
+pub fn is_plain(character: char) -> bool {
+    matches!(bad_character(character), None | Some(BadCharacter::Backslash))
+}
 
 /// Bytes of a name from outside, for a message: every control, bidirectional or otherwise unfit character becomes
 /// `\u{..}`, every byte that is not UTF-8 `\x..`, quotes and backslashes are escaped, and what is long is cut (`...`).
@@ -22,8 +29,8 @@ pub fn escaped(bytes: &[u8]) -> String {
             shown += 1;
             match character {
                 '"' | '\\' => text.extend(character.escape_default()),
-                _ if bad_character(character).is_some() => text.extend(character.escape_unicode()),
-                _ => text.push(character),
+                _ if is_plain(character) => text.push(character),
+                _ => text.extend(character.escape_unicode()),
             }
         }
         for byte in chunk.invalid() {
