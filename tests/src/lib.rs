@@ -1,1 +1,6 @@
 //! End to end: the main path, the attacks, the vectors, the faults, the house rules.
+//!
+//! What the tests and the demo share lives here; the tests themselves lie beside this folder and are listed in
+//! `Cargo.toml`. Start reading at `main_path.rs`, or at `bin/demo.rs` for the whole way of the data.
+
+pub mod sample;
