@@ -1,1 +1,27 @@
-//! The trusted path of the reader: spool, verify, admit, open, unpack, commit
+//! The trusted path of the reader: spool, verify, admit, open, unpack, commit.
+//!
+//! Nothing that a courier brings is parsed before it is verified, nothing is written outside the vault's incoming
+//! directory before all of it is, and nothing is forgotten that was admitted. This crate holds no key, asks no clock and
+//! prints nothing. Start reading at `path.rs`: its five functions are the way of a pouch into the vault.
+
+mod clock;
+mod error;
+mod parts;
+mod path;
+mod reopen;
+mod signature;
+mod signers;
+mod state;
+mod trust;
+
+pub use clock::{BUILD_FLOOR, Clock};
+pub use error::{AdmitError, KeepError, ReopenError, SpoolError, VerifyError};
+pub use path::{
+    Admitted, Checked, Kept, Receipt, Source, Spooled, Verified, admit, check, judge, keep, receipt, spool, verify,
+};
+pub use reopen::{Reopened, reopen};
+pub use signers::SIGNATURE_SLACK;
+pub use state::{
+    DispatchNote, Event, Head, Ledger, LogFault, LogHead, RecoverError, State, StateError, StatePlaces, Warning,
+};
+pub use trust::{CERTIFICATE_BYTES, CERTIFICATES, RegistryPolicy, TRUST_BYTES, Trust, TrustError};

@@ -1,0 +1,128 @@
+//! The parts of a pouch: read once from the source, and hashed as they are written.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use openssl::sha::Sha256;
+use pouch_format::{MANIFEST_FILE, Manifest, Part, SIGNATURE_FILE, Sha256Digest};
+use pouch_platform::{Dir, DirError, Kind};
+use pouch_vault::Staging;
+
+use crate::VerifyError;
+
+/// Bytes read at once.
+const BUFFER_BYTES: usize = 1 << 20;
+/// Most parts copied at once.
+const WORKERS: usize = 4;
+
+/// POUCH-PARTS: the source holds exactly the files that the manifest names.
+pub(crate) fn check_names(source: &Dir, manifest: &Manifest) -> Result<(), VerifyError> {
+    let mut missing: BTreeSet<&str> = manifest.parts().map(|part| part.name.as_str()).collect();
+    missing.extend([MANIFEST_FILE, SIGNATURE_FILE]);
+    for entry in source.entries().map_err(VerifyError::Source)? {
+        let name = entry.map_err(VerifyError::Source)?.name;
+        // The first name too many stops the walk, so its length is bounded by the manifest's.
+        if !name.to_str().is_some_and(|name| missing.remove(name)) {
+            return Err(VerifyError::Extra { name: name.to_string_lossy().into_owned() });
+        }
+    }
+    match missing.first() {
+        Some(part) => Err(VerifyError::Missing { part: (*part).to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// SEGMENT-SIZE, SEGMENT-DIGEST: every part is the one that the manifest states; copies them if there is where to.
+pub(crate) fn check_parts(source: &Dir, manifest: &Manifest, staging: Option<&Staging>) -> Result<(), VerifyError> {
+    let parts: Vec<&Part> = manifest.parts().collect();
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    // The flaw of the earliest part, whichever thread meets it.
+    let flaw: Mutex<Option<(usize, VerifyError)>> = Mutex::new(None);
+    let work = || {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        while !stop.load(Ordering::Relaxed) {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.get(place) else { return };
+            if let Err(error) = check_part(source, part, staging, &mut buffer) {
+                stop.store(true, Ordering::Relaxed);
+                let mut flaw = flaw.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if flaw.as_ref().is_none_or(|(earliest, _)| place < *earliest) {
+                    *flaw = Some((place, error));
+                }
+            }
+        }
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS).min(parts.len());
+    thread::scope(|scope| {
+        (1..workers).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+    match flaw.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+fn check_part(source: &Dir, part: &Part, staging: Option<&Staging>, buffer: &mut [u8]) -> Result<(), VerifyError> {
+    let name = || part.name.clone();
+    let mut from = source.open_file(&part.name).map_err(|error| {
+        let missing = is_no_file(source, &part.name, &error);
+        if missing { VerifyError::Missing { part: name() } } else { VerifyError::Source(error) }
+    })?;
+    let mut to = staging.map(|staging| staging.create(&part.name)).transpose()?;
+    let (found, sha256) = copy(&mut from, to.as_mut(), part, buffer)?;
+    if found != part.size {
+        return Err(VerifyError::Size { part: name(), found, stated: part.size });
+    }
+    if sha256 != part.sha256 {
+        return Err(VerifyError::Digest { part: name(), found: sha256, stated: part.sha256 });
+    }
+    if let Some(to) = to {
+        // On the descriptor that wrote: an error of writing back is reported here or nowhere.
+        to.sync_all().map_err(|source| VerifyError::Write { part: name(), source })?;
+    }
+    Ok(())
+}
+
+/// Copies at most one byte more than stated, and hashes what it writes.
+fn copy(
+    from: &mut File,
+    mut to: Option<&mut File>,
+    part: &Part,
+    buffer: &mut [u8],
+) -> Result<(u64, Sha256Digest), VerifyError> {
+    let mut hash = Sha256::new();
+    let mut found = 0;
+    let mut from = from.take(part.size.saturating_add(1));
+    loop {
+        let read = match from.read(buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(VerifyError::Read { part: part.name.clone(), source }),
+        };
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok((found, Sha256Digest(hash.finish())));
+        }
+        hash.update(bytes);
+        found += bytes.len() as u64;
+        if let Some(to) = &mut to {
+            to.write_all(bytes).map_err(|source| VerifyError::Write { part: part.name.clone(), source })?;
+        }
+    }
+}
+
+/// Whether something else than a regular file has the name, or nothing; the call that failed may say it in other words.
+pub(crate) fn is_no_file(source: &Dir, name: &str, error: &DirError) -> bool {
+    matches!(error, DirError::NotAFile { .. })
+        || match source.metadata(name) {
+            Ok(metadata) => metadata.kind != Kind::File,
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        }
+}
