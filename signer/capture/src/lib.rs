@@ -20,11 +20,14 @@ mod error;
 mod postgres;
 mod sink;
 mod source;
+mod tar;
+mod text;
 
 pub use command::CommandError;
 pub use directory::{DirectoryError, Fault, Offender};
 pub use error::CaptureError;
-pub use postgres::PostgresqlError;
+pub use postgres::{ConninfoError, PassfileError, PostgresqlError, ServerMessage};
 pub use pouch_format::Declaration;
 pub use sink::{Meta, SinkError, SnapshotSink};
 pub use source::{Command, Conninfo, Directory, Postgresql, Source, SourceReport};
+pub use tar::TarError;

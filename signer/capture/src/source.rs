@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use pouch_format::Declaration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{CaptureError, SnapshotSink};
 
@@ -23,7 +23,7 @@ use crate::{CaptureError, SnapshotSink};
 /// source = "command"
 /// argv = ["/usr/local/bin/dump-business-registry", "--tar"]
 /// ```
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "source", rename_all = "lowercase")]
 pub enum Source {
     /// Everything in a directory.
@@ -35,7 +35,7 @@ pub enum Source {
 }
 
 /// Everything in a directory, which must stand still meanwhile (a file system snapshot is the usual way).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
     /// The directory.
@@ -43,7 +43,7 @@ pub struct Directory {
 }
 
 /// A base backup of a running PostgreSQL server, version 15 or later.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Postgresql {
     /// How to reach the server; what it leaves out comes from the `PG*` environment, then from libpq's defaults.
@@ -55,7 +55,7 @@ pub struct Postgresql {
 }
 
 /// What a command writes to its standard output.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
     /// The program and its arguments; no shell is involved. The environment is inherited.
@@ -64,7 +64,7 @@ pub struct Command {
 
 /// A connection string in libpq's `keyword=value` form. It is read when it is used, not before, so that a password that
 /// should not be in it is not repeated by the configuration reader's message.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct Conninfo(pub String);
 
