@@ -1,5 +1,13 @@
 //! Certificates and signatures made by a real token, for every algorithm and both key versions.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,13 @@
 //! Finding tokens and keys, logging in, and every refusal on the way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
 mod common;
 
 use common::*;

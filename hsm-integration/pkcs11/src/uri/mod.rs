@@ -82,6 +82,13 @@ impl Uri {
         parse::parse(text)
     }
 
+    /// The URI of the token with this label, reached through the module of this name.
+    pub fn token_of_module(label: &str, module_name: &str) -> Self {
+        Self::default().with(|uri| {
+            (uri.token, uri.module_name) = (Some(label.to_owned()), Some(module_name.to_owned()));
+        })
+    }
+
     /// Token label.
     pub fn token(&self) -> Option<&str> {
         self.0.token.as_deref()

@@ -20,21 +20,21 @@ use sequoia_openpgp::{
 use std::{
     io::Write,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, SystemTime},
 };
 
-pub const PIN: &str = "demo-user-pin";
+pub(crate) const PIN: &str = "demo-user-pin";
 const BENCH: &str = "OPENPGP_PKCS11_TEST_BENCH";
 
 /// Where a test's SoftHSM keeps its things.
-pub struct Bench {
-    pub directory: PathBuf,
+pub(crate) struct Bench {
+    pub(crate) directory: PathBuf,
 }
 
 /// Runs `body` in a child process that has SoftHSM to itself. `test` is the name of the calling test.
-pub fn with_softhsm(test: &str, body: impl FnOnce(&Bench)) {
+pub(crate) fn with_softhsm(test: &str, body: impl FnOnce(&Bench)) {
     if let Some(directory) = std::env::var_os(BENCH) {
         return body(&Bench { directory: directory.into() });
     }
@@ -53,19 +53,19 @@ pub fn with_softhsm(test: &str, body: impl FnOnce(&Bench)) {
     assert!(child.status.success() && talk.contains("1 passed"), "{test} in its own process:\n{talk}");
 }
 
-pub fn module() -> Uri {
+pub(crate) fn module() -> Uri {
     Uri::parse("pkcs11:?module-name=softhsm2").unwrap()
 }
 
 impl Bench {
     /// A new token with the usual PIN.
-    pub fn token(&self, label: &str) -> Token {
+    pub(crate) fn token(&self, label: &str) -> Token {
         let pin = |text: &str| SecretString::from(text);
         initialise_token(&module(), None, label, &pin("demo-so-pin"), &pin(PIN)).unwrap()
     }
 
     /// A file with a PIN that only its owner can read.
-    pub fn pin_file(&self, pin: &str) -> String {
+    pub(crate) fn pin_file(&self, pin: &str) -> String {
         let path = self.directory.join(format!("{pin}.txt"));
         std::fs::write(&path, format!("{pin}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -73,37 +73,37 @@ impl Bench {
     }
 
     /// The token of this label, with the right PIN file.
-    pub fn uri(&self, label: &str) -> Uri {
+    pub(crate) fn uri(&self, label: &str) -> Uri {
         Uri::parse(&format!("pkcs11:token={label}?module-name=softhsm2&pin-source=file:{}", self.pin_file(PIN)))
             .unwrap()
     }
 
     /// A new token, logged in.
-    pub fn logged_in(&self, label: &str) -> LoggedIn {
+    pub(crate) fn logged_in(&self, label: &str) -> LoggedIn {
         self.token(label);
         Token::open(&self.uri(label), None).unwrap().login(LoginOptions::default()).unwrap()
     }
 }
 
 /// 2026-01-01T00:00:00Z
-pub fn created() -> SystemTime {
+pub(crate) fn created() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)
 }
 
-pub fn generate(token: &LoggedIn, algorithm: Algorithm, label: &str, id: u8) -> Uri {
+pub(crate) fn generate(token: &LoggedIn, algorithm: Algorithm, label: &str, id: u8) -> Uri {
     token.generate(algorithm, label, &[id]).unwrap_or_else(|error| panic!("{algorithm}: {error}")).uri
 }
 
-pub fn builder(version: openpgp_pkcs11::KeyVersion) -> Builder {
+pub(crate) fn builder(version: openpgp_pkcs11::KeyVersion) -> Builder {
     Builder::new(version, "DEMO home <demo@example.org>", created()).unwrap()
 }
 
 /// Writes and reads the certificate once, as its users do.
-pub fn reread(cert: &Cert) -> Cert {
+pub(crate) fn reread(cert: &Cert) -> Cert {
     Cert::from_bytes(&cert.to_vec().unwrap()).unwrap()
 }
 
-pub fn detached_signature(signer: openpgp_pkcs11::TokenSigner, data: &[u8]) -> Vec<u8> {
+pub(crate) fn detached_signature(signer: openpgp_pkcs11::TokenSigner, data: &[u8]) -> Vec<u8> {
     let mut signature = Vec::new();
     let message = Message::new(&mut signature);
     let mut writer = Signer::new(message, signer).unwrap().detached().build().unwrap();
@@ -113,7 +113,7 @@ pub fn detached_signature(signer: openpgp_pkcs11::TokenSigner, data: &[u8]) -> V
 }
 
 /// Encrypts in software to all valid encryption keys of `cert`.
-pub fn encrypt(cert: &Cert, data: &[u8]) -> Vec<u8> {
+pub(crate) fn encrypt(cert: &Cert, data: &[u8]) -> Vec<u8> {
     let policy = StandardPolicy::new();
     let recipients: Vec<_> =
         cert.keys().with_policy(&policy, None).supported().alive().revoked(false).for_storage_encryption().collect();
@@ -127,20 +127,16 @@ pub fn encrypt(cert: &Cert, data: &[u8]) -> Vec<u8> {
 }
 
 /// The first packet, which must be the encrypted session key.
-pub fn first_pkesk(sealed: &[u8]) -> sequoia_openpgp::packet::PKESK {
+pub(crate) fn first_pkesk(sealed: &[u8]) -> sequoia_openpgp::packet::PKESK {
     match PacketPile::from_bytes(sealed).unwrap().children().next() {
         Some(Packet::PKESK(pkesk)) => pkesk.clone(),
         other => panic!("no PKESK but {other:?}"),
     }
 }
 
-pub fn run(command: &mut Command) -> String {
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?} is needed for this test: {error}"));
     let talk = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {talk}");
     talk
-}
-
-pub fn module_path(token: &Token) -> &Path {
-    token.module_path()
 }

@@ -1,0 +1,131 @@
+//! The work itself, in a process whose `SOFTHSM2_CONF` is set.
+//!
+//! [`generate`] and [`certify`] know no SoftHSM: they work with any module and with keys that other tools made.
+
+use crate::{
+    certificate::{Certificate, Role},
+    error::SoftTokenError,
+    token::{CONFIG_VARIABLE, SoftToken, config_file, in_certificate, whole_seconds},
+};
+use openpgp_pkcs11::{
+    Algorithm, Error, LoggedIn, LoginOptions, NewKey, Token, Uri,
+    certificate::Builder,
+    initialise_token,
+    secrecy::{ExposeSecret, SecretString},
+};
+use sequoia_openpgp::{
+    Cert,
+    armor::{Kind, Writer},
+    serialize::Serialize,
+};
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+const HEADER: &str = "# DEMO, throw-away: the PINs lie beside these keys, which protect nothing.\n";
+
+/// Makes the directory and SoftHSM's configuration, unless they are there. Needs no variable.
+///
+/// # Errors
+/// [`SoftTokenError::File`]
+pub fn prepare(directory: &Path) -> Result<PathBuf, SoftTokenError> {
+    let directory = std::path::absolute(directory).map_err(at(directory))?;
+    let tokens = directory.join("tokens");
+    DirBuilder::new().recursive(true).mode(0o700).create(&tokens).map_err(at(&tokens))?;
+    let config = config_file(&directory);
+    if !config.exists() {
+        let text = format!(
+            "{HEADER}directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            tokens.display()
+        );
+        write_new(&config, text.as_bytes(), 0o600)?;
+    }
+    Ok(config)
+}
+
+/// Initialises a token with random PINs and returns it by URI, serial included.
+///
+/// # Errors
+/// [`SoftTokenError`]: the label is taken, or SoftHSM would read another configuration than the directory's.
+pub fn create(directory: &Path, label: &str) -> Result<Uri, SoftTokenError> {
+    let token = SoftToken::existing(directory, label)?;
+    let expected = config_file(token.directory());
+    let actual = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+    if actual.as_ref() != Some(&expected) {
+        return Err(SoftTokenError::Environment { actual, expected });
+    }
+    let (so_pin, pin) = (random_pin()?, random_pin()?);
+    // Before the token exists: a token without its PIN would be of no use, a PIN without token does no harm.
+    write_new(&token.so_pin_file(), so_pin.expose_secret().as_bytes(), 0o600)?;
+    write_new(&token.pin_file(), pin.expose_secret().as_bytes(), 0o600)?;
+    let made = initialise_token(&token.uri(), None, label, &so_pin, &pin).map_err(Error::from)?;
+    Ok(made
+        .uri()
+        .with_module_path(&made.module_path().to_string_lossy())
+        .with_pin_file(&token.pin_file().to_string_lossy()))
+}
+
+/// Makes a key pair on the token that `uri` names.
+///
+/// # Errors
+/// [`Error`]
+pub fn generate(uri: &Uri, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, Error> {
+    Ok(login(uri)?.generate(algorithm, label, id)?)
+}
+
+/// Makes a certificate.
+///
+/// # Errors
+/// [`Error`]
+pub fn certify(certificate: &Certificate) -> Result<Cert, Error> {
+    let user_id = certificate.marked_user_id();
+    let mut builder = Builder::new(certificate.version, &user_id, whole_seconds(certificate.created))?;
+    if let Some(validity) = certificate.validity {
+        builder = builder.validity(validity);
+    }
+    let primary = login(&certificate.primary)?;
+    Ok(match &certificate.role {
+        Role::Signing => builder.signing(&primary, &certificate.primary)?,
+        Role::Embassy { subkey } => builder.encryption(&primary, &certificate.primary, &login(subkey)?, subkey)?,
+    })
+}
+
+/// The certificate in armor that says what it is.
+///
+/// # Errors
+/// [`SoftTokenError::Certificate`]
+pub fn armor(cert: &Cert) -> Result<Vec<u8>, SoftTokenError> {
+    let headers = [("Comment", "DEMO certificate of a throw-away token: trust nothing that it signs")];
+    let mut writer = Writer::with_headers(Vec::new(), Kind::PublicKey, headers).map_err(in_certificate)?;
+    cert.serialize(&mut writer).map_err(in_certificate)?;
+    writer.finalize().map_err(in_certificate)
+}
+
+/// Writes a file that must not exist yet.
+///
+/// # Errors
+/// [`SoftTokenError::File`]
+pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), SoftTokenError> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(at(path))?;
+    file.write_all(content).map_err(at(path))
+}
+
+/// With PIN file or credential only: a throw-away token has its PIN beside it.
+fn login(uri: &Uri) -> Result<LoggedIn, Error> {
+    Ok(Token::open(uri, None)?.login(LoginOptions::default())?)
+}
+
+fn random_pin() -> Result<SecretString, SoftTokenError> {
+    let mut bytes = [0; 12];
+    sequoia_openpgp::crypto::random(&mut bytes)
+        .map_err(|error| SoftTokenError::Random { reason: error.to_string() })?;
+    Ok(SecretString::from(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}
+
+fn at(path: &Path) -> impl Fn(std::io::Error) -> SoftTokenError + use<> {
+    let path = path.to_owned();
+    move |error| SoftTokenError::File { path: path.clone(), reason: error.to_string() }
+}

@@ -1,0 +1,136 @@
+//! Makes throw-away tokens, keys and certificates. DEMO only.
+
+mod cli;
+
+use cli::{CertArgs, Cli, KeyArgs, RoleArg, Verb};
+use openpgp_pkcs11::{Error, Token, Uri};
+use pouch_cli::explain::hsm;
+use pouch_console::{Exit, Failure, Output, escape};
+use pouch_softtoken::{CONFIG_VARIABLE, Certificate, Role, SoftToken, config_file, inside};
+use serde::Serialize;
+use std::{
+    io::Write,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::SystemTime,
+};
+
+fn main() -> ExitCode {
+    pouch_cli::run(|cli: &Cli, output| {
+        if let Some(directory) = &cli.dir {
+            start_with_config(directory, matches!(cli.verb, Verb::Create { .. }))?;
+        }
+        match &cli.verb {
+            Verb::Create { label, pin_file } => create(cli.dir.as_deref(), label, pin_file.as_deref(), output),
+            Verb::Generate(key) => generate(key, output),
+            Verb::Certify(cert) => certify(cert, output),
+            Verb::List { uri } => list(uri, output),
+            Verb::Make(make) => make.run::<Cli>(output),
+        }
+    })
+}
+
+/// SoftHSM reads the variable of this very process, which cannot safely change its own environment: it starts
+/// itself again, once.
+fn start_with_config(directory: &Path, make: bool) -> Result<(), Failure> {
+    let config = if make { inside::prepare(directory)? } else { config_file(&absolute(directory)?) };
+    if std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from).as_ref() == Some(&config) {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(|error| broken(&error))?;
+    let error = Command::new(program).args(std::env::args_os().skip(1)).env(CONFIG_VARIABLE, config).exec();
+    Err(broken(&error))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| broken(&error))
+}
+
+fn broken(error: &std::io::Error) -> Failure {
+    Failure::new("SOFTTOKEN-START", Exit::Unavailable, format!("this program cannot start itself again: {error}"))
+}
+
+#[derive(Serialize)]
+struct Made {
+    uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    algorithm: Option<String>,
+}
+
+fn create(directory: Option<&Path>, label: &str, pin_file: Option<&Path>, output: &Output) -> Result<Exit, Failure> {
+    let directory = directory.ok_or_else(|| {
+        Failure::new("USAGE", Exit::Usage, "create needs --dir").hint("name a new or existing directory with --dir DIR")
+    })?;
+    let uri = inside::create(directory, label)?;
+    if let Some(copy) = pin_file {
+        let pin = SoftToken::existing(directory, label)?.pin_file();
+        let pin = std::fs::read(&pin).map_err(pouch_cli::explain::input(&pin))?;
+        inside::write_new(copy, &pin, 0o600)?;
+    }
+    output.note(format!("DEMO: throw-away token; export {CONFIG_VARIABLE}={}", config_file(directory).display()));
+    let made = Made { uri: uri.to_string(), algorithm: None };
+    output.data(&made, || format!("{}\n", made.uri))?;
+    Ok(Exit::Done)
+}
+
+fn generate(key: &KeyArgs, output: &Output) -> Result<Exit, Failure> {
+    let new = inside::generate(&key.uri, key.algorithm, &key.label, &key.id.0).map_err(hsm)?;
+    output.note(format!("DEMO: throw-away key, {}", new.public.algorithm()));
+    let made = Made { uri: new.uri.to_string(), algorithm: Some(new.public.algorithm()) };
+    output.data(&made, || format!("{}\n", made.uri))?;
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Certified {
+    fingerprint: String,
+    file: String,
+}
+
+fn certify(args: &CertArgs, output: &Output) -> Result<Exit, Failure> {
+    let cert = inside::certify(&request(args)?).map_err(hsm)?;
+    let text = inside::armor(&cert)?;
+    let fingerprint = cert.fingerprint().to_hex();
+    output.note(format!("DEMO: throw-away certificate {fingerprint}"));
+    if args.output == Path::new("-") {
+        let written = std::io::stdout().lock().write_all(&text);
+        written.map_err(|error| Failure::new("OUTPUT", Exit::Io, format!("stdout: {error}")))?;
+        return Ok(Exit::Done);
+    }
+    inside::write_new(&args.output, &text, 0o644)?;
+    let file = args.output.display().to_string();
+    output.data(&Certified { fingerprint: fingerprint.clone(), file }, || format!("{fingerprint}\n"))?;
+    Ok(Exit::Done)
+}
+
+fn request(args: &CertArgs) -> Result<Certificate, Failure> {
+    let usage = |message: &str| Failure::new("USAGE", Exit::Usage, message).hint("see --help");
+    let role = match (args.role, args.subkey.clone()) {
+        (RoleArg::Signing, None) => Role::Signing,
+        (RoleArg::Signing, Some(_)) => return Err(usage("--subkey goes with --role embassy only")),
+        (RoleArg::Embassy, Some(subkey)) => Role::Embassy { subkey },
+        (RoleArg::Embassy, None) => return Err(usage("--role embassy needs --subkey")),
+    };
+    let mut request = Certificate::new(role, args.primary.clone(), &args.user_id);
+    request.version = args.version;
+    if let Some(created) = args.created {
+        request.created = created.into();
+    }
+    if let Some(expires) = args.expires {
+        let validity = SystemTime::from(expires).duration_since(request.created);
+        request.validity = Some(validity.map_err(|_| usage("--expires is before the creation time"))?);
+    }
+    Ok(request)
+}
+
+fn list(uri: &Uri, output: &Output) -> Result<Exit, Failure> {
+    let token = Token::open(uri, None).map_err(hsm)?;
+    let keys = token.list().map_err(|error| hsm(Error::from(error)))?;
+    let rows: Vec<_> =
+        keys.iter().map(|(uri, public)| Made { uri: uri.to_string(), algorithm: Some(public.algorithm()) }).collect();
+    output.rows(&rows, || {
+        keys.iter().map(|(uri, public)| format!("{uri}  {}\n", escape(&public.to_string()))).collect()
+    })?;
+    Ok(Exit::Done)
+}
