@@ -6,22 +6,34 @@
 
 mod clock;
 mod error;
+mod frame;
+mod index;
+mod ordered;
+mod packet;
 mod parts;
 mod path;
 mod reopen;
+mod segment;
 mod signature;
 mod signers;
 mod state;
 mod trust;
+mod unpack;
 
 pub use clock::{BUILD_FLOOR, Clock};
 pub use error::{AdmitError, KeepError, ReopenError, SpoolError, VerifyError};
+pub use frame::FrameError;
+pub use index::IndexFault;
+pub use ordered::{Fetch, StreamError};
+pub use packet::PacketError;
 pub use path::{
     Admitted, Checked, Kept, Receipt, Source, Spooled, Verified, admit, check, judge, keep, receipt, spool, verify,
 };
 pub use reopen::{Reopened, reopen};
+pub use segment::{KeyError, PartError, PouchKey};
 pub use signers::SIGNATURE_SLACK;
 pub use state::{
     DispatchNote, Event, Head, Ledger, LogFault, LogHead, RecoverError, State, StateError, StatePlaces, Warning,
 };
 pub use trust::{CERTIFICATE_BYTES, CERTIFICATES, RegistryPolicy, TRUST_BYTES, Trust, TrustError};
+pub use unpack::{UnpackError, Unpacked, unpack};

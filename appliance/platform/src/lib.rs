@@ -10,6 +10,7 @@ mod lock;
 mod memory;
 mod metadata;
 mod process;
+mod read;
 mod rename;
 mod tree;
 mod tty;

@@ -32,3 +32,5 @@ pub const INDEX_LINE_BYTES: usize = 16 << 20;
 pub const SEQUENCE: u64 = 1 << 53;
 /// Most that packets, tags and an incompressible frame add to a part's content, in bytes.
 pub const PART_OVERHEAD_BYTES: u64 = 1 << 20;
+/// Longest recovery point objective, in seconds: ten years of 366 days.
+pub const RPO_SECONDS: u64 = 10 * 366 * 86_400;

@@ -298,7 +298,7 @@ impl Manifest {
         }
         // MANIFEST-RANGE
         range("sequence", self.sequence, 1, limits::SEQUENCE)?;
-        range("rpo_seconds", self.rpo_seconds, 0, 10 * 366 * 86_400)?;
+        range("rpo_seconds", self.rpo_seconds, 0, limits::RPO_SECONDS)?;
         range("signers", self.signers.len() as u64, 1, limits::SIGNATURES as u64)?;
         range("recipients", self.recipients.len() as u64, 1, limits::RECIPIENTS as u64)?;
         range("totals.entries", self.totals.entries, 0, limits::ENTRIES)?;

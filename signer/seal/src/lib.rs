@@ -1,1 +1,21 @@
-//! Seal a registry: capture, canonical tar, zstd, OpenPGP, one signature, spool
+//! Seals a registry: snapshot, canonical tar, zstd, OpenPGP, one signature, spool.
+//!
+//! What this crate never does: open a pouch, keep a plaintext on disk, or touch a token - it takes any sequoia `Signer`.
+//! Start reading at [`seal`](seal::seal), whose steps are the way of the data.
+
+pub mod certificate;
+pub mod config;
+mod envelope;
+pub mod ledger;
+mod packer;
+mod parts;
+mod progress;
+pub mod seal;
+mod signature;
+pub mod spool;
+
+pub use envelope::EnvelopeError;
+pub use packer::PackError;
+pub use parts::{PartOptions, PartsError};
+pub use progress::{Progress, Silent};
+pub use signature::{SignError, sign_manifest};

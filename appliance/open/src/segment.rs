@@ -1,0 +1,385 @@
+//! One sealed part: from the bytes that travelled to the content that the manifest states, or a refusal.
+//!
+//! SPEC.md sections 5 and 6. The order is fixed: size and SHA-256 by the signed manifest, packet grammar, integrity of
+//! the whole ciphertext, then the zstd frame. No byte is decompressed that is not authenticated.
+
+use openssl::sha::{Sha1, sha256};
+use openssl::symm::{Cipher, Crypter, Mode};
+use pouch_format::{Part, Profile, Rule, Sha256Digest, limits};
+use pouch_platform::LockedBytes;
+use sequoia_openpgp::crypto::aead::{DecryptionContext, SEIPv2Schedule, Schedule};
+use sequoia_openpgp::crypto::{Decryptor, SessionKey};
+use sequoia_openpgp::packet::PKESK;
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
+use sequoia_openpgp::{KeyHandle, Packet};
+use zstd::bulk::Decompressor;
+
+use crate::frame::{self, FrameError};
+use crate::packet::{PacketError, Packets};
+
+const PKESK_TAG: u8 = 1;
+const LITERAL_TAG: u8 = 11;
+const SEIPD_TAG: u8 = 18;
+const KEY_BYTES: usize = 32;
+const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_OCTET: u8 = 14;
+const TAG_BYTES: usize = 16;
+const SALT_BYTES: usize = 32;
+const BLOCK_BYTES: usize = 16;
+
+/// Why a sealed part is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PartError {
+    /// Another size than the manifest states.
+    #[error("{part} has {found} bytes, the manifest states {stated}")]
+    Size {
+        /// The part's file.
+        part: String,
+        /// Bytes found.
+        found: u64,
+        /// Bytes stated.
+        stated: u64,
+    },
+    /// Another SHA-256 than the manifest states.
+    #[error("{part} has SHA-256 {found}, the manifest states {stated}")]
+    Digest {
+        /// The part's file.
+        part: String,
+        /// SHA-256 found.
+        found: Sha256Digest,
+        /// SHA-256 stated.
+        stated: Sha256Digest,
+    },
+    /// Not a packet where one must stand.
+    #[error("{part}: {reason}")]
+    Packet {
+        /// The part's file.
+        part: String,
+        /// What is wrong.
+        reason: PacketError,
+    },
+    /// Packets of the right form that do not make the one message of the profile.
+    #[error("{part}: {flaw}")]
+    Grammar {
+        /// The part's file.
+        part: String,
+        /// What is wrong.
+        flaw: &'static str,
+    },
+    /// Encrypted session keys that are missing, too many, too large, or others than those of the first part.
+    #[error("{part}: {flaw}")]
+    Pkesk {
+        /// The part's file.
+        part: String,
+        /// What is wrong.
+        flaw: &'static str,
+    },
+    /// The ciphertext does not authenticate.
+    #[error("{part} does not authenticate: {flaw}")]
+    Integrity {
+        /// The part's file.
+        part: String,
+        /// Where it fails.
+        flaw: &'static str,
+    },
+    /// The zstd frame within.
+    #[error("{part}: {reason}")]
+    Frame {
+        /// The part's file.
+        part: String,
+        /// What is wrong.
+        reason: FrameError,
+    },
+}
+
+impl PartError {
+    /// The rule that refuses.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        match self {
+            PartError::Size { .. } => Rule::SegmentSize,
+            PartError::Digest { .. } => Rule::SegmentDigest,
+            PartError::Packet { reason, .. } => reason.rule(),
+            PartError::Grammar { .. } => Rule::OpenpgpGrammar,
+            PartError::Pkesk { .. } => Rule::OpenpgpPkesk,
+            PartError::Integrity { .. } => Rule::OpenpgpIntegrity,
+            PartError::Frame { reason, .. } => reason.rule(),
+        }
+    }
+}
+
+/// A sealed part whose bytes are the ones that the manifest states, split by the grammar of the profile.
+pub(crate) struct SealedPart<'a> {
+    part: &'a Part,
+    /// The encrypted-session-key packets, whole.
+    pkesks: &'a [u8],
+    /// Body of the one SEIPD packet.
+    seipd: &'a [u8],
+}
+
+impl<'a> SealedPart<'a> {
+    /// Checks size, digest and the outer grammar: one or more PKESK, one SEIPD, nothing else.
+    pub(crate) fn parse(part: &'a Part, bytes: &'a [u8]) -> Result<Self, PartError> {
+        let name = || part.name.clone();
+        // SEGMENT-SIZE, SEGMENT-DIGEST
+        if bytes.len() as u64 != part.size {
+            return Err(PartError::Size { part: name(), found: bytes.len() as u64, stated: part.size });
+        }
+        let found = Sha256Digest(sha256(bytes));
+        if found != part.sha256 {
+            return Err(PartError::Digest { part: name(), found, stated: part.sha256 });
+        }
+        // OPENPGP-GRAMMAR, OPENPGP-PKESK
+        let mut packets = Packets::new(bytes);
+        let mut recipients = 0;
+        loop {
+            let start = packets.position();
+            let packet = packets.next().map_err(|reason| PartError::Packet { part: name(), reason })?;
+            let Some(packet) = packet else {
+                return Err(PartError::Grammar { part: name(), flaw: "no encrypted data packet" });
+            };
+            match packet.tag {
+                PKESK_TAG => {
+                    recipients += 1;
+                    if recipients > limits::RECIPIENTS {
+                        return Err(PartError::Pkesk { part: name(), flaw: "more than 16 encrypted session keys" });
+                    }
+                    if packet.body.len() > limits::PKESK_BYTES {
+                        return Err(PartError::Pkesk {
+                            part: name(),
+                            flaw: "an encrypted session key over 4096 bytes",
+                        });
+                    }
+                }
+                SEIPD_TAG if recipients == 0 => {
+                    return Err(PartError::Pkesk { part: name(), flaw: "no encrypted session key" });
+                }
+                SEIPD_TAG if packets.position() == bytes.len() => {
+                    let pkesks = bytes.get(..start).unwrap_or_default();
+                    return Ok(Self { part, pkesks, seipd: packet.body });
+                }
+                SEIPD_TAG => {
+                    return Err(PartError::Grammar { part: name(), flaw: "bytes follow the encrypted data packet" });
+                }
+                _ => {
+                    return Err(PartError::Grammar { part: name(), flaw: "a packet that is no part of the message" });
+                }
+            }
+        }
+    }
+}
+
+/// The session key of one pouch, got from its first part; every other part must carry the very same packets.
+pub struct PouchKey {
+    profile: Profile,
+    key: LockedBytes,
+    pkesks: Vec<u8>,
+}
+
+/// Why a session key could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The part that should carry it is refused.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// No encrypted session key is for this key.
+    #[error("none of the {count} encrypted session keys is for key {key}")]
+    NotForUs {
+        /// Encrypted session keys found.
+        count: usize,
+        /// Fingerprint of the key asked.
+        key: String,
+    },
+    /// The token's answer is not a session key.
+    #[error("key {key} does not decrypt the session key of {part}")]
+    Refused {
+        /// The part's file.
+        part: String,
+        /// Fingerprint of the key asked.
+        key: String,
+    },
+    /// No memory can be locked for the session key.
+    #[error("locking memory for the session key: {0}")]
+    Memory(#[from] pouch_platform::MemoryError),
+}
+
+impl PouchKey {
+    /// Asks `decryptor` for the session key of the pouch whose first part is given: one operation of the token.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn obtain(
+        profile: Profile,
+        part: &Part,
+        bytes: &[u8],
+        decryptor: &mut dyn Decryptor,
+    ) -> Result<Self, KeyError> {
+        let sealed = SealedPart::parse(part, bytes)?;
+        let ours = decryptor.public().fingerprint();
+        let ours_handle = KeyHandle::from(&ours);
+        let mut packets = Packets::new(sealed.pkesks);
+        let mut count = 0;
+        while let Ok(Some(packet)) = packets.next() {
+            count += 1;
+            let Some(pkesk) = read_pkesk(profile, packet.whole) else {
+                let flaw = "an encrypted session key that is not of the profile";
+                return Err(PartError::Pkesk { part: part.name.clone(), flaw }.into());
+            };
+            if !pkesk.recipient().is_some_and(|recipient| recipient.aliases(&ours_handle)) {
+                continue;
+            }
+            let refused = || KeyError::Refused { part: part.name.clone(), key: ours.to_hex() };
+            let (cipher, session_key) =
+                pkesk.decrypt(decryptor, Some(SymmetricAlgorithm::AES256)).ok_or_else(refused)?;
+            if cipher.is_some_and(|cipher| cipher != SymmetricAlgorithm::AES256) || session_key.len() != KEY_BYTES {
+                return Err(refused());
+            }
+            let key = LockedBytes::copy_of(&session_key)?;
+            return Ok(Self { profile, key, pkesks: sealed.pkesks.to_vec() });
+        }
+        Err(KeyError::NotForUs { count, key: ours.to_hex() })
+    }
+
+    /// The key as `gpg --override-session-key` and `sq decrypt --session-key` take it: cipher number, colon, hex.
+    /// Whoever holds this text can read the pouch.
+    #[must_use]
+    pub fn export(&self) -> String {
+        use std::fmt::Write;
+        let mut text = String::from("9:");
+        for byte in self.key.as_ref() {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "{byte:02X}");
+        }
+        text
+    }
+}
+
+/// One encrypted session key of the version that the profile demands.
+fn read_pkesk(profile: Profile, whole: &[u8]) -> Option<PKESK> {
+    match (Packet::from_bytes(whole).ok()?, profile) {
+        (Packet::PKESK(pkesk @ PKESK::V6(_)), Profile::Rfc9580) => Some(pkesk),
+        (Packet::PKESK(pkesk @ PKESK::V3(_)), Profile::Rfc4880) => Some(pkesk),
+        _ => None,
+    }
+}
+
+/// Opens parts one after the other, with its buffers kept. One per thread.
+pub(crate) struct PartOpener<'k> {
+    key: &'k PouchKey,
+    plain: Vec<u8>,
+    decompressor: Decompressor<'static>,
+}
+
+impl<'k> PartOpener<'k> {
+    pub(crate) fn new(key: &'k PouchKey) -> std::io::Result<Self> {
+        Ok(Self { key, plain: Vec::new(), decompressor: Decompressor::new()? })
+    }
+
+    /// Opens `bytes`, of which exactly `part.content` bytes come out. Memory: at most twice the larger of both.
+    pub(crate) fn open(&mut self, part: &Part, bytes: Vec<u8>) -> Result<Vec<u8>, PartError> {
+        let sealed = SealedPart::parse(part, &bytes)?;
+        if sealed.pkesks != self.key.pkesks {
+            let flaw = "other encrypted session keys than the first part has";
+            return Err(PartError::Pkesk { part: part.name.clone(), flaw });
+        }
+        match self.key.profile {
+            Profile::Rfc9580 => decrypt_v2(&self.key.key, &sealed, &mut self.plain)?,
+            Profile::Rfc4880 => decrypt_v1(&self.key.key, &sealed, &mut self.plain)?,
+        }
+        // The ciphertext makes room for the content.
+        drop(bytes);
+        let frame = literal_content(part, &self.plain)?;
+        frame::decompress(&mut self.decompressor, frame, part.content)
+            .map_err(|reason| PartError::Frame { part: part.name.clone(), reason })
+    }
+}
+
+/// SEIPD version 2 (RFC 9580 section 5.13.2): every chunk's tag, then the tag over the whole length.
+fn decrypt_v2(key: &LockedBytes, sealed: &SealedPart<'_>, plain: &mut Vec<u8>) -> Result<(), PartError> {
+    let grammar = |flaw| PartError::Grammar { part: sealed.part.name.clone(), flaw };
+    let integrity = |flaw| PartError::Integrity { part: sealed.part.name.clone(), flaw };
+    let (head, rest) = sealed.seipd.split_first_chunk::<4>().ok_or(grammar("the encrypted data packet has no head"))?;
+    if *head != [2, 9, 2, CHUNK_OCTET] {
+        return Err(grammar("the encrypted data is not version 2, AES-256, OCB, chunks of 1 MiB"));
+    }
+    let (salt, rest) = rest.split_first_chunk::<SALT_BYTES>().ok_or(grammar("the encrypted data has no salt"))?;
+    let (chunks, last_tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(grammar("the encrypted data has no tag"))?;
+
+    let (cipher, aead) = (SymmetricAlgorithm::AES256, AEADAlgorithm::OCB);
+    let schedule = SEIPv2Schedule::new(&SessionKey::from(key.as_ref()), cipher, aead, CHUNK_BYTES, salt)
+        .map_err(|_| integrity("no message key"))?;
+    let mut context = |key: &SessionKey, nonce: &[u8], data: &[u8]| -> sequoia_openpgp::Result<DecryptionContext> {
+        aead.context(cipher, key, data, nonce)?.for_decryption()
+    };
+    plain.clear();
+    plain.resize(chunks.len(), 0);
+    let (mut done, mut index) = (0, 0u64);
+    for chunk in chunks.chunks(CHUNK_BYTES + TAG_BYTES) {
+        let size = chunk.len().checked_sub(TAG_BYTES).ok_or(integrity("a chunk shorter than its tag"))?;
+        let out = plain.get_mut(done..done + size).ok_or(integrity("a chunk too many"))?;
+        schedule
+            .chunk(index, &mut context)
+            .and_then(|mut context| context.decrypt_verify(out, chunk))
+            .map_err(|_| integrity("the tag of a chunk is wrong"))?;
+        done += size;
+        index += 1;
+    }
+    plain.truncate(done);
+    schedule
+        .finalizer(index, done as u64, &mut context)
+        .and_then(|mut context| context.decrypt_verify(&mut [], last_tag))
+        .map_err(|_| integrity("the last tag is wrong"))
+}
+
+/// SEIPD version 1 (RFC 9580 section 5.13.1): the repeated prefix and the SHA-1 over everything.
+fn decrypt_v1(key: &LockedBytes, sealed: &SealedPart<'_>, plain: &mut Vec<u8>) -> Result<(), PartError> {
+    const PREFIX: usize = BLOCK_BYTES + 2;
+    const MDC: usize = 22;
+    let grammar = |flaw| PartError::Grammar { part: sealed.part.name.clone(), flaw };
+    let integrity = |flaw| PartError::Integrity { part: sealed.part.name.clone(), flaw };
+    let (&version, body) = sealed.seipd.split_first().ok_or(grammar("the encrypted data packet has no head"))?;
+    if version != 1 {
+        return Err(grammar("the encrypted data is not version 1"));
+    }
+    if body.len() < PREFIX + MDC {
+        return Err(grammar("the encrypted data is shorter than its prefix and digest"));
+    }
+    plain.clear();
+    plain.resize(body.len() + BLOCK_BYTES, 0);
+    let done = Crypter::new(Cipher::aes_256_cfb128(), Mode::Decrypt, key.as_ref(), Some(&[0; BLOCK_BYTES]))
+        .and_then(|mut cfb| cfb.update(body, plain))
+        .map_err(|_| integrity("no decryption"))?;
+    plain.truncate(done);
+    let hashed = plain.len().saturating_sub(20);
+    let (covered, digest) = plain.split_at_checked(hashed).ok_or(integrity("no digest"))?;
+    let mut sha1 = Sha1::new();
+    sha1.update(covered);
+    if !openssl::memcmp::eq(&sha1.finish(), digest) || !covered.ends_with(&[0xD3, 0x14]) {
+        return Err(integrity("the modification detection code is wrong"));
+    }
+    plain.truncate(hashed.saturating_sub(2));
+    plain.drain(..PREFIX);
+    Ok(())
+}
+
+/// The content of the one literal data packet: binary, no file name, no date (RFC 9580 section 5.9).
+fn literal_content<'a>(part: &Part, plain: &'a [u8]) -> Result<&'a [u8], PartError> {
+    let grammar = |flaw| PartError::Grammar { part: part.name.clone(), flaw };
+    let mut packets = Packets::new(plain);
+    let packet = packets.next().map_err(|reason| PartError::Packet { part: part.name.clone(), reason })?;
+    let packet = packet.ok_or(grammar("the encrypted data is empty"))?;
+    if packet.tag != LITERAL_TAG {
+        return Err(grammar("the encrypted data is not a literal packet"));
+    }
+    if packets.position() != plain.len() {
+        return Err(grammar("something follows the literal packet"));
+    }
+    let frame = packet.body.strip_prefix(&[b'b', 0, 0, 0, 0, 0]);
+    let frame = frame.ok_or(grammar("the literal packet is not binary without name and date"))?;
+    if frame.len() as u64 == part.frame {
+        Ok(frame)
+    } else {
+        Err(grammar("the zstd frame has another size than stated"))
+    }
+}

@@ -1,0 +1,168 @@
+//! Certificates from files: whom a pouch is for, and who signs it.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use pouch_format::{Fingerprint, Profile};
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::cert::amalgamation::key::ValidKeyAmalgamationIter;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::policy::StandardPolicy;
+use sequoia_openpgp::types::RevocationStatus;
+
+/// A public key as the OpenPGP library shows it.
+pub type PublicKey = Key<PublicParts, UnspecifiedRole>;
+
+type ValidKeys<'k> = ValidKeyAmalgamationIter<'k, PublicParts, UnspecifiedRole>;
+
+/// Largest certificate file, in bytes.
+const CERTIFICATE_BYTES: u64 = 1 << 20;
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The file cannot be read, or is too large.
+    #[error("certificate {path}: {reason}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the library says.
+        reason: String,
+    },
+    /// The certificate or its key is not valid now, is revoked, weak, or has no key for the purpose.
+    #[error("certificate {path} ({fingerprint}): {reason}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// The certificate.
+        fingerprint: Fingerprint,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The certificate does not fit the profile.
+    #[error("certificate {path} ({fingerprint}) is of version {version}; profile {profile} needs version {needed}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The certificate.
+        fingerprint: Fingerprint,
+        /// Version of its keys.
+        version: u8,
+        /// The profile's name.
+        profile: &'static str,
+        /// Version that the profile needs.
+        needed: u8,
+    },
+}
+
+/// The key of one recipient.
+#[derive(Clone, Debug)]
+pub struct RecipientKey {
+    /// Fingerprint of the certificate.
+    pub certificate: Fingerprint,
+    /// Fingerprint of the encryption key.
+    pub key_fingerprint: Fingerprint,
+    /// The encryption key.
+    pub key: PublicKey,
+}
+
+/// The certificate of the home side, with the key that signs.
+#[derive(Clone, Debug)]
+pub struct SignerCertificate {
+    /// Fingerprint of the certificate.
+    pub certificate: Fingerprint,
+    /// The signing key.
+    pub key: PublicKey,
+}
+
+/// Reads a recipient's certificate and finds its one key for encryption.
+///
+/// # Errors
+/// [`CertificateError`].
+pub fn recipient(path: &Path, profile: Profile, now: SystemTime) -> Result<RecipientKey, CertificateError> {
+    let file = CertificateFile::read(path, profile)?;
+    let key = file.only_key(now, "encryption", |keys| keys.for_storage_encryption().for_transport_encryption())?;
+    let key_fingerprint = fingerprint(path, &key.fingerprint())?;
+    Ok(RecipientKey { certificate: file.fingerprint, key_fingerprint, key })
+}
+
+/// Reads the home certificate and finds its one key for signing.
+///
+/// # Errors
+/// [`CertificateError`].
+pub fn signer(path: &Path, profile: Profile, now: SystemTime) -> Result<SignerCertificate, CertificateError> {
+    let file = CertificateFile::read(path, profile)?;
+    let key = file.only_key(now, "signing", |keys| keys.for_signing())?;
+    Ok(SignerCertificate { certificate: file.fingerprint, key })
+}
+
+/// A certificate that fits the profile, not yet judged otherwise.
+struct CertificateFile<'a> {
+    path: &'a Path,
+    cert: Cert,
+    fingerprint: Fingerprint,
+}
+
+impl<'a> CertificateFile<'a> {
+    fn read(path: &'a Path, profile: Profile) -> Result<Self, CertificateError> {
+        let unreadable = |reason: String| CertificateError::Read { path: path.to_owned(), reason };
+        let size = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
+        if size > CERTIFICATE_BYTES {
+            return Err(unreadable(format!("{size} bytes, more than {CERTIFICATE_BYTES}")));
+        }
+        let cert = Cert::from_file(path).map_err(|e| unreadable(format!("{e:#}")))?;
+        let fingerprint = fingerprint(path, &cert.fingerprint())?;
+        let file = Self { path, cert, fingerprint };
+        file.check_version(profile)?;
+        Ok(file)
+    }
+
+    fn check_version(&self, profile: Profile) -> Result<(), CertificateError> {
+        let needed = match profile {
+            Profile::Rfc9580 => 6,
+            Profile::Rfc4880 => 4,
+        };
+        let version = self.cert.primary_key().key().version();
+        if version == needed {
+            return Ok(());
+        }
+        let (path, fingerprint, profile) = (self.path.to_owned(), self.fingerprint.clone(), profile.as_str());
+        Err(CertificateError::Version { path, fingerprint, version, profile, needed })
+    }
+
+    /// The one key that `choose` leaves over of those that are valid at `now`.
+    fn only_key(
+        &self,
+        now: SystemTime,
+        purpose: &str,
+        choose: impl for<'k> Fn(ValidKeys<'k>) -> ValidKeys<'k>,
+    ) -> Result<PublicKey, CertificateError> {
+        let policy = StandardPolicy::new();
+        let valid = self.cert.with_policy(&policy, now).and_then(|valid| valid.alive().map(|()| valid));
+        let valid = valid.map_err(|e| self.unusable(format!("{e:#}")))?;
+        if let RevocationStatus::Revoked(_) = valid.revocation_status() {
+            return Err(self.unusable("it is revoked".to_owned()));
+        }
+        let keys = choose(valid.keys().alive().revoked(false).supported());
+        let mut keys: Vec<PublicKey> = keys.map(|key| key.key().clone().role_into_unspecified()).collect();
+        match (keys.pop(), keys.len()) {
+            (Some(key), 0) => Ok(key),
+            (None, _) => Err(self.unusable(format!("it has no valid key for {purpose}"))),
+            (Some(_), more) => Err(self.unusable(format!("it has {} valid keys for {purpose}, not one", more + 1))),
+        }
+    }
+
+    fn unusable(&self, reason: String) -> CertificateError {
+        CertificateError::Unusable { path: self.path.to_owned(), fingerprint: self.fingerprint.clone(), reason }
+    }
+}
+
+/// The library's fingerprint in the form of the format.
+fn fingerprint(path: &Path, of: &sequoia_openpgp::Fingerprint) -> Result<Fingerprint, CertificateError> {
+    of.to_hex().parse().map_err(|e: pouch_format::NameError| CertificateError::Read {
+        path: path.to_owned(),
+        reason: format!("it is of an unknown version: {e}"),
+    })
+}

@@ -1,0 +1,181 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pouch_cli::{CommandLine, CommonArgs, Generate};
+use pouch_format::{Profile, RegistryName};
+use pouch_seal::config::DEFAULT_FILE;
+
+/// Seal registries for the data embassy.
+///
+/// A registry is captured, packed, encrypted for the embassy and signed with the home key in the token, straight into the
+/// spool; nothing of it touches the disk in the clear. What is in the spool is complete and can be carried.
+#[derive(Debug, Parser)]
+#[command(name = "pouch-seal", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+The configuration is read from /etc/pouch/seal.toml, or from --config FILE. A small one:
+
+  spool = \"/var/lib/pouch/spool\"
+  state = \"/var/lib/pouch/state\"
+  recipients = [\"embassy.pgp\"]
+
+  [signer]
+  key = \"pkcs11:serial=4711;object=home?pin-source=file:/run/pouch/pin\"
+  certificate = \"home.pgp\"
+
+  [registry.land]
+  rpo = \"24h\"
+  [registry.land.capture]
+  source = \"postgresql\"
+  conninfo = \"host=/run/postgresql user=backup\"
+
+Exit codes: 0 done, 3 done with findings, 64 usage, 65 bad data, 66 no input, 69 no token or server, 70 our bug,
+73 and 74 disk, 75 try again, 77 refused by a rule, 78 configuration.";
+
+impl CommandLine for Cli {
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Seal a registry into the spool
+    Seal(SealArgs),
+    /// List the pouches in the spool
+    List,
+    /// Show what a pouch's manifest states
+    Inspect(InspectArgs),
+    /// Say whether a tar could stand in a pouch
+    Lint(LintArgs),
+    /// Show or check the configuration
+    Config(ConfigArgs),
+    #[command(flatten)]
+    Generate(Generate),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pouch-seal seal land --dry-run     check everything that can be checked before a PIN is asked
+  pouch-seal seal land               seal the registry \"land\"
+  pouch-seal seal land --confirm     show the digest and ask for \"Yes\" before the token signs
+
+The PIN comes from the pin-source of the key's URI, the systemd credential `pouch-pin`, or the terminal; it is tried once.")]
+pub(crate) struct SealArgs {
+    /// The registry, a section of the configuration.
+    pub(crate) registry: RegistryName,
+
+    /// Check configuration, certificates, token, key, space and source; ask for no PIN and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Show what is about to be signed, with its digest in words, and ask for "Yes".
+    #[arg(long)]
+    pub(crate) confirm: bool,
+
+    /// Which OpenPGP packets, instead of what the configuration says.
+    #[arg(long, value_enum)]
+    pub(crate) profile: Option<ProfileName>,
+
+    /// zstd level, 1 to 19, instead of what the configuration says.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=19))]
+    pub(crate) level: Option<i64>,
+
+    /// Use the token although one more wrong PIN locks it.
+    #[arg(long)]
+    pub(crate) last_try: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ProfileName {
+    /// Version 6 keys, AES-256 in OCB mode (RFC 9580).
+    Rfc9580,
+    /// Version 4 keys, for GnuPG 2.2 (RFC 4880).
+    Rfc4880,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Rfc9580 => Profile::Rfc9580,
+            ProfileName::Rfc4880 => Profile::Rfc4880,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// A pouch in the spool, such as land-000041, or a directory that holds one.
+    pub(crate) pouch: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Prints one verdict as JSON: accepted with its totals, or the rule that refuses and the offset in bytes.
+GNU tar makes acceptable archives of plain files and directories with
+
+  tar --format=posix --pax-option=delete=atime,delete=ctime -cf FILE.tar -C DIR --no-recursion FILES...
+
+Exit codes: 0 accepted, 77 refused.")]
+pub(crate) struct LintArgs {
+    /// The tar; `-` reads standard input.
+    pub(crate) file: PathBuf,
+
+    /// Also write the tree into this directory, which must not exist, with the writer that the embassy uses.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) extract: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Print every setting in force
+    Show {
+        /// Also print where each setting comes from.
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Read the configuration and say whether it is sound
+    Check,
+}
+
+/// The configuration that the command line names.
+pub(crate) const fn default_file() -> &'static str {
+    DEFAULT_FILE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn examples_in_the_help_parse() {
+        for line in ["seal land --dry-run", "seal land", "seal land --confirm"] {
+            let words = std::iter::once("pouch-seal").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+            let help = Cli::command().find_subcommand_mut("seal").unwrap().render_long_help().to_string();
+            assert!(help.contains(&format!("pouch-seal {line} ")), "{line}");
+        }
+    }
+}

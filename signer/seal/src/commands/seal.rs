@@ -1,0 +1,207 @@
+//! `pouch-seal seal`
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+use openpgp_pkcs11::{LoginOptions, PinPrompt, Token, TokenSigner, Uri};
+use pouch_cli::{TtyPin, explain};
+use pouch_console::{Exit, Failure, Output, confirm, duration, escape, size};
+use pouch_format::{Manifest, Profile, Sha256Digest};
+use pouch_platform::Dir;
+use pouch_seal::certificate::{self, RecipientKey, SignerCertificate};
+use pouch_seal::config::{Config, RegistryConfig, SignerConfig};
+use pouch_seal::seal::{Job, Sealed, Unconfirmed, seal};
+use pouch_seal::spool::Spool;
+use pouch_seal::{PartOptions, Progress};
+use serde_json::json;
+
+use super::load;
+use crate::cli::{Cli, SealArgs};
+use crate::explain as explain_seal;
+
+pub(crate) fn run(cli: &Cli, arguments: &SealArgs, output: &Output) -> Result<Exit, Failure> {
+    let config = load(cli)?.values;
+    let plan = Plan::new(&config, arguments)?;
+    if arguments.dry_run {
+        return dry_run(&config, arguments, &plan, output);
+    }
+    // The lock and the configuration first, the PIN last: nobody types it for nothing.
+    let mut spool = Spool::open(&config.spool, &config.state, &arguments.registry).map_err(explain_seal::spool)?;
+    let mut signer = log_in(&plan, arguments, output)?;
+    let started = Instant::now();
+    let progress = Bar(pouch_console::Progress::bytes(output, &format!("sealing {}", arguments.registry), None));
+    let job = Job {
+        source: &plan.registry.capture,
+        recipients: &plan.recipients,
+        signer_certificate: &plan.signer.certificate,
+        profile: plan.profile,
+        rpo_seconds: plan.registry.rpo.seconds(),
+        options: plan.options,
+        progress: &progress,
+        confirm: &|manifest: &Manifest, digest: &Sha256Digest| ask(arguments, manifest, digest, output),
+    };
+    let sealed = seal(&mut spool, &job, &mut signer).map_err(explain_seal::seal)?;
+    drop(progress);
+    report(&config, &sealed, started, output)?;
+    Ok(Exit::Done)
+}
+
+/// What the configuration and the command line say about one registry, with its certificates read and judged.
+struct Plan<'c> {
+    registry: &'c RegistryConfig,
+    profile: Profile,
+    options: PartOptions,
+    recipients: Vec<RecipientKey>,
+    signer: SignerCertificate,
+    key: Uri,
+    token: Token,
+}
+
+impl<'c> Plan<'c> {
+    fn new(config: &'c Config, arguments: &SealArgs) -> Result<Self, Failure> {
+        let registry = config.registry.get(&arguments.registry).ok_or_else(|| unknown_registry(config, arguments))?;
+        let profile = arguments.profile.map_or(registry.profile, Profile::from);
+        let level = arguments.level.map_or(i64::from(registry.level), |level| level);
+        let options = PartOptions {
+            level: i32::try_from(level).unwrap_or(3),
+            part_bytes: registry.part_size.bytes(),
+            ..PartOptions::default()
+        };
+        let now = SystemTime::now();
+        let files = registry.recipients.as_ref().unwrap_or(&config.recipients);
+        let recipients = recipients(files, profile, now, arguments)?;
+        let SignerConfig { key, certificate } =
+            registry.signer.as_ref().or(config.signer.as_ref()).ok_or_else(|| {
+                Failure::new(
+                    "CONFIG-SIGNER",
+                    Exit::Config,
+                    format!("registry \"{}\" has no signer", arguments.registry),
+                )
+                .hint("nothing was changed; add a [signer] section with `key` and `certificate`")
+            })?;
+        let signer = certificate::signer(certificate, profile, now).map_err(explain_seal::certificate)?;
+        let key = Uri::parse(key).map_err(explain::hsm)?;
+        let token = Token::open(&key, config.module.as_deref()).map_err(explain::hsm)?;
+        token.check(&key, Some(&signer.key)).map_err(explain::hsm)?;
+        Ok(Self { registry, profile, options, recipients, signer, key, token })
+    }
+}
+
+fn unknown_registry(config: &Config, arguments: &SealArgs) -> Failure {
+    let known: Vec<_> = config.registry.keys().map(ToString::to_string).collect();
+    let message = format!("registry \"{}\" is not in the configuration", arguments.registry);
+    Failure::new("CONFIG-REGISTRY", Exit::Config, message)
+        .fact("known", if known.is_empty() { "none".to_owned() } else { known.join(", ") })
+        .hint("nothing was changed; add a [registry.NAME] section, or name one that is there")
+}
+
+fn recipients(
+    files: &[PathBuf],
+    profile: Profile,
+    now: SystemTime,
+    arguments: &SealArgs,
+) -> Result<Vec<RecipientKey>, Failure> {
+    if files.is_empty() {
+        let message = format!("registry \"{}\" has no recipients", arguments.registry);
+        return Err(Failure::new("CONFIG-RECIPIENTS", Exit::Config, message)
+            .hint("nothing was changed; name the embassy's certificate in `recipients`"));
+    }
+    let read = |file: &PathBuf| certificate::recipient(file, profile, now).map_err(explain_seal::certificate);
+    files.iter().map(read).collect()
+}
+
+/// Logs in to the token: one try, from the pin-source, the credential, or the terminal.
+fn log_in(plan: &Plan<'_>, arguments: &SealArgs, output: &Output) -> Result<TokenSigner, Failure> {
+    let mut terminal = TtyPin::new(output);
+    let options = LoginOptions {
+        prompt: terminal.as_mut().map(|prompt| prompt as &mut dyn PinPrompt),
+        allow_final_try: arguments.last_try,
+        ..LoginOptions::default()
+    };
+    let session = plan.token.login(options).map_err(explain::hsm)?;
+    session.signer(&plan.key, &plan.signer.key).map_err(explain::hsm)
+}
+
+fn ask(arguments: &SealArgs, manifest: &Manifest, digest: &Sha256Digest, output: &Output) -> Result<(), Unconfirmed> {
+    if !arguments.confirm {
+        return Ok(());
+    }
+    let question = format!("About to be signed:\n\n{}", super::inspect::text(manifest, digest));
+    confirm(output, &question).map_err(|failure| Unconfirmed { reason: failure.message })
+}
+
+/// Everything that can be known before a PIN is asked; [`Plan::new`] has checked certificates, token and key already.
+fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Output) -> Result<Exit, Failure> {
+    let spool = Spool::open(&config.spool, &config.state, &arguments.registry).map_err(explain_seal::spool)?;
+    let (id, _) = spool.next().map_err(explain_seal::spool)?;
+    let source = plan.registry.capture.check().map_err(|e| explain_seal::capture(&e))?;
+    let free = Dir::open(&config.spool).and_then(|dir| dir.free_bytes()).map_err(explain::dir)?;
+    let status = plan.token.status().map_err(explain::hsm)?;
+    output.data(
+        &json!({
+            "pouch": id.to_string(), "profile": plan.profile.as_str(), "source": source.source,
+            "entries": source.entries, "bytes": source.bytes, "free_bytes": free,
+            "signer": plan.signer.certificate, "token": status.label, "token_serial": status.serial,
+            "recipients": plan.recipients.iter().map(|r| &r.certificate).collect::<Vec<_>>(),
+        }),
+        || {
+            let known = |count: Option<u64>| count.map_or("unknown".to_owned(), |count| count.to_string());
+            let bytes = source.bytes.map_or("unknown size".to_owned(), size);
+            format!(
+                "would seal {id} with profile {}\nsource      {}: {} entries, {bytes}\nspool       {}: {} free\n\
+                 signer      {}, token \"{}\"\nrecipients  {}\nnothing was changed and no PIN was asked\n",
+                plan.profile.as_str(),
+                escape(&source.source),
+                known(source.entries),
+                escape(&config.spool.display().to_string()),
+                size(free),
+                plan.signer.certificate,
+                escape(&status.label),
+                plan.recipients.len(),
+            )
+        },
+    )?;
+    // Sealed data is seldom larger than its source; less room than that is a finding, not yet an error.
+    if source.bytes.is_some_and(|bytes| bytes > free) {
+        output.warn("the spool has less free space than the source has content");
+        return Ok(Exit::Findings);
+    }
+    Ok(Exit::Done)
+}
+
+fn report(config: &Config, sealed: &Sealed, started: Instant, output: &Output) -> Result<(), Failure> {
+    let Sealed { manifest, digest, .. } = sealed;
+    let folder = config.spool.join(manifest.id().to_string());
+    let operations = openpgp_pkcs11::operations();
+    output.data(
+        &json!({
+            "pouch": manifest.id().to_string(), "folder": folder, "manifest_sha256": digest,
+            "manifest_words": digest.words(), "as_of": manifest.as_of, "sealed_at": manifest.sealed_at,
+            "entries": manifest.totals.entries, "bytes": manifest.totals.bytes,
+            "sealed_bytes": manifest.sealed_bytes(), "parts": manifest.parts().count(),
+            "seconds": started.elapsed().as_secs_f64(), "signatures": operations.signatures,
+        }),
+        || {
+            format!(
+                "sealed {} in {}: {} entries, {} in {} parts of together {}\n\n{}\nit is in {}\n",
+                manifest.id(),
+                duration(started.elapsed()),
+                manifest.totals.entries,
+                size(manifest.totals.bytes),
+                manifest.parts().count(),
+                size(manifest.sealed_bytes()),
+                super::inspect::text(manifest, digest),
+                escape(&folder.display().to_string()),
+            )
+        },
+    )
+}
+
+/// The console's progress as the sealer wants it.
+struct Bar(pouch_console::Progress);
+
+impl Progress for Bar {
+    fn read(&self, count: u64) {
+        self.0.add(count);
+    }
+}

@@ -1,0 +1,133 @@
+//! What a person is told when sealing fails: rule or id, exit code, both values, the state of the disk, the next step.
+
+use std::convert::Infallible;
+use std::path::Path;
+
+use pouch_archive::TreeError;
+use pouch_capture::CaptureError;
+use pouch_cli::explain::{dir, hsm, lock};
+use pouch_console::{Exit, Failure};
+use pouch_format::ManifestError;
+use pouch_platform::DirError;
+use pouch_seal::certificate::CertificateError;
+use pouch_seal::ledger::LedgerError;
+use pouch_seal::seal::SealError;
+use pouch_seal::spool::SpoolError;
+use pouch_seal::{EnvelopeError, PackError, PartsError, SignError};
+
+const NOTHING_SPOOLED: &str = "nothing is in the spool";
+
+/// Sealing.
+pub(crate) fn seal(error: SealError) -> Failure {
+    match error {
+        SealError::Spool(error) => spool(error),
+        SealError::Envelope(error) => envelope(&error),
+        SealError::Capture(error) => capture(&error),
+        SealError::Pack(error) => pack(&error),
+        SealError::Parts(error) => parts(error),
+        SealError::Manifest(error) => Failure::new(error.rule(), Exit::Refused, &error)
+            .hint(format!("{NOTHING_SPOOLED}; raise `part_size`, or split the registry")),
+        SealError::Unconfirmed(error) => {
+            Failure::new("CONFIRM", Exit::Usage, &error).hint(format!("{NOTHING_SPOOLED} and nothing was signed"))
+        }
+        SealError::Sign(error) => sign(&error),
+        SealError::Stage(error) => staged(error),
+    }
+}
+
+/// The spool and its ledger.
+pub(crate) fn spool(error: SpoolError) -> Failure {
+    match error {
+        SpoolError::Dir(error) => dir(error),
+        SpoolError::Lock { source, .. } => lock(source),
+        SpoolError::Ledger(LedgerError::Dir { source, .. }) => dir(source),
+        SpoolError::Ledger(ref error @ LedgerError::Damaged { .. }) => {
+            Failure::new("SEAL-LEDGER", Exit::Data, error).hint("nothing was changed; restore the ledger from a backup")
+        }
+        SpoolError::LedgerLost { .. } => Failure::new("SEAL-LEDGER", Exit::Data, &error).hint(
+            "nothing was changed; restore the ledger from a backup, for a second pouch with a used number is a fork",
+        ),
+        SpoolError::Exhausted { .. } => Failure::new("SEAL-SEQUENCE", Exit::Refused, &error),
+    }
+}
+
+/// A certificate that the configuration names.
+pub(crate) fn certificate(error: CertificateError) -> Failure {
+    let exit = match error {
+        CertificateError::Read { .. } => Exit::Config,
+        CertificateError::Unusable { .. } | CertificateError::Version { .. } => Exit::Refused,
+    };
+    Failure::new("SEAL-CERTIFICATE", exit, &error).hint("nothing was changed; name another certificate or profile")
+}
+
+/// The source of a registry.
+pub(crate) fn capture(error: &CaptureError) -> Failure {
+    let failure = match error.rule() {
+        Some(rule) => Failure::new(rule, Exit::Refused, error),
+        None => Failure::new("SEAL-SOURCE", Exit::Unavailable, error),
+    };
+    let hint = error.hint().unwrap_or_else(|| "correct the source and seal again".to_owned());
+    failure.hint(format!("{NOTHING_SPOOLED}; {hint}"))
+}
+
+/// A manifest that is none.
+pub(crate) fn manifest(error: &ManifestError, folder: &Path) -> Failure {
+    Failure::new(error.rule(), Exit::Data, error)
+        .fact("folder", folder.display())
+        .hint("nothing was changed; the pouch is damaged, or not of this version")
+}
+
+/// The tree that `lint --extract` writes.
+pub(crate) fn tree(error: &TreeError<Infallible>) -> Failure {
+    Failure::new("LINT-EXTRACT", Exit::Io, error)
+        .hint("the directory was removed again; free some space, or name another one")
+}
+
+fn pack(error: &PackError) -> Failure {
+    match error.rule() {
+        Some(rule) => Failure::new(rule, Exit::Refused, error)
+            .hint(format!("{NOTHING_SPOOLED}; rename or leave out one of them at the source")),
+        None => Failure::new("SEAL-STOPPED", Exit::Software, error).hint(NOTHING_SPOOLED),
+    }
+}
+
+fn parts(error: PartsError) -> Failure {
+    match error {
+        PartsError::Create(error) => staged(error),
+        PartsError::Write { ref source, .. } => Failure::new("DISK", Exit::from(source), &error)
+            .hint(format!("{NOTHING_SPOOLED}; free some space and seal again")),
+        PartsError::Compress { .. } => Failure::new("SEAL-COMPRESS", Exit::Software, &error).hint(NOTHING_SPOOLED),
+        PartsError::Envelope { ref source, .. } => envelope(source),
+        PartsError::TooMany { .. } => {
+            Failure::new("MANIFEST-RANGE", Exit::Refused, &error).hint(format!("{NOTHING_SPOOLED}; raise `part_size`"))
+        }
+    }
+}
+
+fn envelope(error: &EnvelopeError) -> Failure {
+    let exit = match error {
+        EnvelopeError::Write(source) => Exit::from(source),
+        EnvelopeError::Memory(_) => Exit::Unavailable,
+        EnvelopeError::Openpgp { .. } => Exit::Software,
+    };
+    Failure::new("SEAL-ENVELOPE", exit, error).hint(NOTHING_SPOOLED)
+}
+
+/// The token's own error, where the OpenPGP library has passed it through.
+fn sign(error: &SignError) -> Failure {
+    let failure = match error {
+        SignError::Sign { source } => match source.downcast_ref::<openpgp_pkcs11::SignError>() {
+            Some(inner) => hsm(inner.clone()),
+            None => Failure::new("SEAL-SIGN", Exit::Unavailable, error),
+        },
+        SignError::Wrong { .. } => Failure::new("HSM-WRONG-SIGNATURE", Exit::Software, error),
+    };
+    let hint = failure.hint.clone().map_or_else(String::new, |hint| format!("; {hint}"));
+    failure.hint(format!("{NOTHING_SPOOLED}{hint}"))
+}
+
+fn staged(error: DirError) -> Failure {
+    let failure = dir(error);
+    let hint = failure.hint.clone().map_or_else(String::new, |hint| format!("; {hint}"));
+    failure.hint(format!("{NOTHING_SPOOLED}{hint}"))
+}
