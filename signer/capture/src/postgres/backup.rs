@@ -16,6 +16,7 @@ use super::PostgresqlError;
 use super::connection::{Connection, Row};
 use super::conninfo::Settings;
 use super::error::ServerMessage;
+use super::mend::Mended;
 use crate::tar::{Unpack, unpack};
 use crate::{CaptureError, Meta, SinkError, SnapshotSink};
 
@@ -50,15 +51,24 @@ pub(super) fn take(
     sink: &mut dyn SnapshotSink,
 ) -> Result<Backup, CaptureError> {
     hold_log(connection, settings)?;
+    stream(connection, sink).map_err(|error| match error {
+        CaptureError::Postgresql(PostgresqlError::Server { message, .. }) => {
+            refusal(connection, settings, message).into()
+        }
+        other => other,
+    })
+}
+
+fn stream(connection: &mut Connection, sink: &mut dyn SnapshotSink) -> Result<Backup, CaptureError> {
     connection.start(COMMAND)?;
-    let (start_lsn, timeline) = position(connection, settings)?;
+    let (start_lsn, timeline) = position(connection)?;
     let tablespaces = tablespaces(connection)?;
     match connection.receive()? {
         Message::CopyOutResponse(_) => {}
-        other => return Err(failure(connection, settings, &other).into()),
+        other => return Err(connection.unexpected(TASK, &other).into()),
     }
-    Layout::new(&tablespaces)?.receive(connection, settings, sink)?;
-    let (stop_lsn, stop_timeline) = position(connection, settings)?;
+    Layout::new(&tablespaces)?.receive(connection, sink)?;
+    let (stop_lsn, stop_timeline) = position(connection)?;
     connection.finish(TASK)?;
     if stop_timeline != timeline || stop_lsn < start_lsn {
         let detail = format!("a backup from {start_lsn} to {stop_lsn}, timeline {timeline} to {stop_timeline}");
@@ -84,11 +94,8 @@ fn hold_log(connection: &mut Connection, settings: &Settings) -> Result<(), Post
 }
 
 /// A result set of one row: a position and its timeline.
-fn position(connection: &mut Connection, settings: &Settings) -> Result<(Lsn, u32), PostgresqlError> {
-    let rows = match connection.rows(TASK, 1) {
-        Err(PostgresqlError::Server { message, .. }) => return Err(refusal(connection, settings, message)),
-        rows => rows?,
-    };
+fn position(connection: &mut Connection) -> Result<(Lsn, u32), PostgresqlError> {
+    let rows = connection.rows(TASK, 1)?;
     let read = |row: &Row| Some((row.first()?.as_ref()?.parse().ok()?, row.get(1)?.as_ref()?.parse().ok()?));
     rows.first().and_then(read).ok_or_else(|| connection.protocol("a position of another shape"))
 }
@@ -111,14 +118,7 @@ fn tablespaces(connection: &mut Connection) -> Result<Vec<Tablespace>, Postgresq
     Ok(tablespaces)
 }
 
-/// What the server's message means that ends a backup.
-fn failure(connection: &Connection, settings: &Settings, message: &Message) -> PostgresqlError {
-    match message {
-        Message::ErrorResponse(body) => refusal(connection, settings, ServerMessage::read(body.fields())),
-        other => connection.unexpected(TASK, other),
-    }
-}
-
+/// What it means when the server ends a backup.
 fn refusal(connection: &Connection, settings: &Settings, message: Box<ServerMessage>) -> PostgresqlError {
     let server = settings.to_string();
     match message.sqlstate.as_str() {
@@ -162,13 +162,8 @@ impl Layout {
     }
 
     /// Receives everything up to the end of the copy.
-    fn receive(
-        mut self,
-        connection: &mut Connection,
-        settings: &Settings,
-        sink: &mut dyn SnapshotSink,
-    ) -> Result<(), CaptureError> {
-        let mut copy = Copy { connection, settings, chunk: Bytes::new(), next: None, failure: None };
+    fn receive(mut self, connection: &mut Connection, sink: &mut dyn SnapshotSink) -> Result<(), CaptureError> {
+        let mut copy = Copy { connection, chunk: Bytes::new(), next: None, failure: None };
         let mut manifest_seen = false;
         loop {
             match copy.next_part()? {
@@ -194,7 +189,7 @@ impl Layout {
             self.parent_made = true;
         }
         sink.directory(&below, &meta).map_err(CaptureError::Sink)?;
-        match unpack(&mut *copy, Some(&below), sink) {
+        match unpack(Mended::new(&mut *copy), Some(&below), sink) {
             Ok(()) => Ok(()),
             Err(Unpack::Sink(error)) => Err(CaptureError::Sink(error)),
             // What broke the stream is the reason, not how the archive looked thereafter.
@@ -235,7 +230,6 @@ enum Part {
 /// The copy stream of a backup; reading it gives the bytes of the present part, and ends with that.
 struct Copy<'c> {
     connection: &'c mut Connection,
-    settings: &'c Settings,
     /// Bytes of the present part that came and were not read yet.
     chunk: Bytes,
     /// The part that begins once the present one is read.
@@ -259,7 +253,7 @@ impl Copy<'_> {
             match self.connection.receive()? {
                 Message::CopyData(body) => self.take_message(body.into_bytes())?,
                 Message::CopyDone => self.next = Some(Part::End),
-                other => return Err(failure(self.connection, self.settings, &other)),
+                other => return Err(self.connection.unexpected(TASK, &other)),
             }
         }
         Ok(!self.chunk.is_empty())

@@ -34,6 +34,8 @@ const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = '5min'; SET
 
 /// A table: its schema and name.
 type Name = (String, String);
+/// Rows of each table, before and after.
+type Both = BTreeMap<Name, (Option<u64>, Option<u64>)>;
 
 /// Rows of every table of every database.
 #[derive(Debug, Default)]
@@ -156,7 +158,7 @@ fn quoted(name: &str) -> String {
 
 /// Both counts as the declaration holds them.
 pub(super) fn declare(before: Counts, after: Counts) -> Result<Vec<DatabaseRows>, PostgresqlError> {
-    let mut merged: BTreeMap<String, BTreeMap<Name, (Option<u64>, Option<u64>)>> = BTreeMap::new();
+    let mut merged: BTreeMap<String, Both> = BTreeMap::new();
     for (database, tables) in before.0 {
         let entry = merged.entry(database).or_default();
         tables.into_iter().for_each(|(name, rows)| entry.entry(name).or_default().0 = Some(rows));
@@ -165,7 +167,7 @@ pub(super) fn declare(before: Counts, after: Counts) -> Result<Vec<DatabaseRows>
         let entry = merged.entry(database).or_default();
         tables.into_iter().for_each(|(name, rows)| entry.entry(name).or_default().1 = Some(rows));
     }
-    if merged.values().map(BTreeMap::len).sum::<usize>() > TABLES {
+    if merged.values().map(Both::len).sum::<usize>() > TABLES {
         return Err(PostgresqlError::TooManyTables { limit: TABLES });
     }
     merged

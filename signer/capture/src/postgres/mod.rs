@@ -13,6 +13,7 @@ mod connection;
 mod conninfo;
 mod count;
 mod error;
+mod mend;
 mod passfile;
 mod tls;
 

@@ -81,7 +81,7 @@ fn lookup(content: &[u8], hosts: &[String], port: u16, database: &str, user: &st
         }
         let mut rest = line;
         let host = field(&mut rest)?;
-        let matches = (host.any || hosts.iter().any(|name| name.as_bytes() == &*host.value))
+        let matches = (host.any || hosts.iter().any(|name| name.as_bytes() == *host.value))
             && field(&mut rest)?.is(&port)
             && field(&mut rest)?.is(database)
             && field(&mut rest)?.is(user);
