@@ -7,3 +7,4 @@ pub mod place;
 pub mod postgres;
 pub mod process;
 pub mod sample;
+pub mod software;

@@ -62,10 +62,15 @@ pub(crate) fn certificate(error: CertificateError) -> Failure {
 
 /// The source of a registry.
 pub(crate) fn capture(error: &CaptureError) -> Failure {
+    // The first line says what happened, each further one names an entry.
+    let message = error.to_string();
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
     let failure = match error.rule() {
-        Some(rule) => Failure::new(rule, Exit::Refused, error),
-        None => Failure::new("SEAL-SOURCE", Exit::Unavailable, error),
+        Some(rule) => Failure::new(rule, Exit::Refused, first),
+        None => Failure::new("SEAL-SOURCE", Exit::Unavailable, first),
     };
+    let failure = lines.fold(failure, |failure, line| failure.fact("entry", line.trim()));
     let hint = error.hint().unwrap_or_else(|| "correct the source and seal again".to_owned());
     failure.hint(format!("{NOTHING_SPOOLED}; {hint}"))
 }

@@ -65,7 +65,7 @@ impl Spool {
     pub fn open(spool: &Path, state: &Path, registry: &RegistryName) -> Result<Self, SpoolError> {
         let dir = Dir::open_private(spool)?;
         let state_dir = Dir::open_private(state)?;
-        let lock = Lock::acquire(&state_dir, &format!("{registry}.lock"))
+        let lock = Lock::acquire(&state_dir, format!("{registry}.lock"))
             .map_err(|source| SpoolError::Lock { registry: registry.clone(), source })?;
         let ledger = Ledger::load(&state_dir, registry)?;
         let mut spool = Self { dir, state: state_dir, registry: registry.clone(), ledger, _lock: lock };
@@ -78,12 +78,21 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Exhausted`].
     pub fn next(&self) -> Result<(PouchId, Option<Sha256Digest>), SpoolError> {
-        let last = self.ledger.last.as_ref();
-        let sequence = last.map_or(0, |entry| entry.sequence) + 1;
-        if sequence > limits::SEQUENCE {
-            return Err(SpoolError::Exhausted { registry: self.registry.clone() });
-        }
-        Ok((PouchId { registry: self.registry.clone(), sequence }, last.map(|entry| entry.manifest)))
+        next_of(&self.ledger, &self.registry)
+    }
+
+    /// The id of the next pouch as far as can be told without changing anything, for dry runs.
+    ///
+    /// # Errors
+    /// [`SpoolError`].
+    pub fn foresee(state: &Path, registry: &RegistryName) -> Result<PouchId, SpoolError> {
+        let ledger = match Dir::open(state) {
+            Ok(dir) => Ledger::load(&dir, registry)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ledger::default(),
+            Err(error) => return Err(error.into()),
+        };
+        let settled = Ledger { last: ledger.pending.or(ledger.last), pending: None };
+        Ok(next_of(&settled, registry)?.0)
     }
 
     /// An empty directory in which the next pouch is made.
@@ -161,6 +170,15 @@ impl Spool {
     fn pouches(&self) -> Result<Vec<PouchId>, SpoolError> {
         Ok(list(&self.dir)?.into_iter().filter(|id| id.registry == self.registry).collect())
     }
+}
+
+fn next_of(ledger: &Ledger, registry: &RegistryName) -> Result<(PouchId, Option<Sha256Digest>), SpoolError> {
+    let last = ledger.last.as_ref();
+    let sequence = last.map_or(0, |entry| entry.sequence) + 1;
+    if sequence > limits::SEQUENCE {
+        return Err(SpoolError::Exhausted { registry: registry.clone() });
+    }
+    Ok((PouchId { registry: registry.clone(), sequence }, last.map(|entry| entry.manifest)))
 }
 
 /// All complete pouches of a spool, in order.

@@ -132,10 +132,11 @@ fn ask(arguments: &SealArgs, manifest: &Manifest, digest: &Sha256Digest, output:
 
 /// Everything that can be known before a PIN is asked; [`Plan::new`] has checked certificates, token and key already.
 fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Output) -> Result<Exit, Failure> {
-    let spool = Spool::open(&config.spool, &config.state, &arguments.registry).map_err(explain_seal::spool)?;
-    let (id, _) = spool.next().map_err(explain_seal::spool)?;
+    let id = Spool::foresee(&config.state, &arguments.registry).map_err(explain_seal::spool)?;
     let source = plan.registry.capture.check().map_err(|e| explain_seal::capture(&e))?;
-    let free = Dir::open(&config.spool).and_then(|dir| dir.free_bytes()).map_err(explain::dir)?;
+    // The spool may not be there yet; then it comes to lie on the file system of the folder above it.
+    let there = config.spool.ancestors().find(|folder| folder.exists()).unwrap_or(&config.spool);
+    let free = Dir::open(there).and_then(|dir| dir.free_bytes()).map_err(explain::dir)?;
     let status = plan.token.status().map_err(explain::hsm)?;
     output.data(
         &json!({
