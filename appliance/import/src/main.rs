@@ -1,0 +1,2 @@
+//! The embassy's command.
+fn main() {}
