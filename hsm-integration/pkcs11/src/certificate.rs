@@ -20,7 +20,9 @@ use sequoia_openpgp::{
         key::{PrimaryRole, PublicParts, SubordinateRole},
         signature::SignatureBuilder,
     },
-    types::{AEADAlgorithm, Features, HashAlgorithm, KeyFlags, SignatureType, SymmetricAlgorithm},
+    types::{
+        AEADAlgorithm, CompressionAlgorithm, Features, HashAlgorithm, KeyFlags, SignatureType, SymmetricAlgorithm,
+    },
 };
 use std::time::{Duration, SystemTime};
 
@@ -192,11 +194,13 @@ impl Builder {
             .set_key_validity_period(self.validity)?)
     }
 
-    /// What senders may use. Readers of v4 certificates, GnuPG 2.2 first, know no AEAD.
+    /// What senders may use. No compression: GnuPG would compress by default, and lengths would tell of the content.
+    /// Readers of v4 certificates, GnuPG 2.2 first, know no AEAD.
     fn preferences(&self, builder: SignatureBuilder) -> Result<SignatureBuilder, CertificateError> {
         let builder = builder
             .set_preferred_symmetric_algorithms(vec![SymmetricAlgorithm::AES256])?
-            .set_preferred_hash_algorithms(vec![HashAlgorithm::SHA512, HashAlgorithm::SHA256])?;
+            .set_preferred_hash_algorithms(vec![HashAlgorithm::SHA512, HashAlgorithm::SHA256])?
+            .set_preferred_compression_algorithms(vec![CompressionAlgorithm::Uncompressed])?;
         Ok(match self.version {
             KeyVersion::V4 => builder.set_features(Features::empty().set_seipdv1())?,
             KeyVersion::V6 => builder

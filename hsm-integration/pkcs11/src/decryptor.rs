@@ -1,5 +1,7 @@
 //! Session keys opened by a token: RSA decryption or key agreement inside, the rest of OpenPGP outside.
 
+mod host;
+
 use crate::{
     OpenPgpKey,
     device::DeviceError,
@@ -15,17 +17,11 @@ use cryptoki::{
         Mechanism,
         elliptic_curve::{EcKdf, Ecdh1DeriveParams},
     },
-    object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
+    object::{Attribute, AttributeType, KeyType, ObjectClass},
     session::Session,
 };
-use openssl::{
-    bn::BigNumContext,
-    ec::{EcGroup, EcKey, EcPoint},
-    md::Md,
-    nid::Nid,
-    pkey::Id,
-    pkey_ctx::PkeyCtx,
-};
+use host::{assert_point, assert_wrapped, hkdf_sha256};
+use openssl::nid::Nid;
 use sequoia_openpgp::{
     crypto::{Decryptor, SessionKey, ecdh, mem::Protected, mpi::Ciphertext},
     types::{PublicKeyAlgorithm, SymmetricAlgorithm},
@@ -132,17 +128,7 @@ impl TokenDecryptor {
         }
         let usage = if material.rsa_bits().is_some() { Usage::Decrypt } else { Usage::Derive };
         let shared = Arc::clone(&logged_in.shared);
-        let key = {
-            let session = shared.session();
-            let key = key::find_private(&session, shared.token.uri(), uri)?;
-            key.assert_type(&material)?;
-            key.assert_fit(&session, usage)?;
-            match key::public_half(&session, &key)? {
-                Some(public) => key::assert_same(&public, certificate_key)?,
-                None => tracing::warn!(key = %key.uri, "token keeps no public half, certificate is believed"),
-            }
-            key
-        };
+        let key = key::bind(&shared.session(), shared.token.uri(), uri, certificate_key, usage)?;
         Ok(Self { shared, key, material, public: certificate_key.clone(), failure: None })
     }
 
@@ -213,8 +199,7 @@ impl TokenDecryptor {
         let mut padded = vec![0; missing];
         padded.extend(number);
         count(Operation::Decrypt);
-        let opened = self.shared.session().decrypt(&Mechanism::RsaPkcs, self.key.handle, &padded);
-        match opened {
+        match self.shared.operate(|session| session.decrypt(&Mechanism::RsaPkcs, self.key.handle, &padded)) {
             Ok(bytes) => Ok(SessionKey::from(bytes)),
             Err(error) => {
                 let error = DeviceError::from(error);
@@ -267,18 +252,8 @@ impl TokenDecryptor {
 
     /// The shared secret of the token's key and a public key, as the x coordinate of `length` bytes.
     fn agree(&self, ephemeral: &[u8], length: usize) -> Result<Protected, DecryptError> {
-        let session = self.shared.session();
-        let secret = self.derive(&session, ephemeral, length)?;
-        let value = session.get_attributes(secret, &[AttributeType::Value]);
-        // Destroyed before anything else can fail; should the token refuse, it goes with the session.
-        let destroyed = session.destroy_object(secret);
+        let value = self.shared.operate(|session| self.derive(session, ephemeral, length));
         let value = value.map_err(|error| self.device(error))?;
-        let value = value.into_iter().find_map(|attribute| match attribute {
-            Attribute::Value(bytes) => Some(Protected::from(bytes)),
-            _ => None,
-        });
-        destroyed.map_err(|error| self.device(error))?;
-        let value = value.unwrap_or_else(|| Protected::from(Vec::new()));
         if value.len() != length {
             return Err(DecryptError::SecretLength {
                 key: self.key.uri.clone(),
@@ -293,23 +268,28 @@ impl TokenDecryptor {
         Ok(value)
     }
 
-    fn derive(&self, session: &Session, ephemeral: &[u8], length: usize) -> Result<ObjectHandle, DecryptError> {
-        let length = length.try_into().map_err(|error: cryptoki::error::Error| self.device(error))?;
-        // A session object: it never touches the token's storage and dies with the session at the latest.
+    /// Derives the secret as a session object - it never touches the token's storage - reads and destroys it.
+    fn derive(&self, session: &Session, ephemeral: &[u8], length: usize) -> Result<Protected, cryptoki::error::Error> {
         let template = [
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(KeyType::GENERIC_SECRET),
             Attribute::Token(false),
             Attribute::Sensitive(false),
             Attribute::Extractable(true),
-            Attribute::ValueLen(length),
+            Attribute::ValueLen(length.try_into()?),
         ];
-        let attempt = |point: &[u8]| {
-            count(Operation::Derive);
-            let params = Ecdh1DeriveParams::new(EcKdf::null(), point);
-            session.derive_key(&Mechanism::Ecdh1Derive(params), self.key.handle, &template)
-        };
-        attempt(ephemeral).map_err(|error| self.device(error))
+        let params = Ecdh1DeriveParams::new(EcKdf::null(), ephemeral);
+        count(Operation::Derive);
+        let secret = session.derive_key(&Mechanism::Ecdh1Derive(params), self.key.handle, &template)?;
+        let value = session.get_attributes(secret, &[AttributeType::Value]);
+        // Destroyed whether or not it could be read; should the token refuse, it goes with the session.
+        let destroyed = session.destroy_object(secret);
+        let value = value?.into_iter().find_map(|attribute| match attribute {
+            Attribute::Value(bytes) => Some(Protected::from(bytes)),
+            _ => None,
+        });
+        destroyed?;
+        Ok(value.unwrap_or_else(|| Protected::from(Vec::new())))
     }
 }
 
@@ -332,82 +312,5 @@ impl Decryptor for TokenDecryptor {
 impl fmt::Debug for TokenDecryptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TokenDecryptor({})", self.key.uri)
-    }
-}
-
-fn assert_wrapped(
-    wrapped: &[u8],
-    lengths: std::ops::RangeInclusive<usize>,
-    expected: &'static str,
-) -> Result<(), DecryptError> {
-    if lengths.contains(&wrapped.len()) && wrapped.len().is_multiple_of(8) {
-        return Ok(());
-    }
-    Err(DecryptError::Length { part: "wrapped key", actual: wrapped.len(), expected })
-}
-
-/// A point off the curve would let its sender learn the private key bit by bit from what opens.
-fn assert_point(point: &[u8], curve: Nid, length: usize) -> Result<(), DecryptError> {
-    if point.len() != length || point.first() != Some(&4) {
-        return Err(DecryptError::Length {
-            part: "ephemeral key",
-            actual: point.len(),
-            expected: "an uncompressed point of the curve",
-        });
-    }
-    let checked = || {
-        let group = EcGroup::from_curve_name(curve)?;
-        let mut context = BigNumContext::new()?;
-        let point = EcPoint::from_bytes(&group, point, &mut context)?;
-        EcKey::from_public_key(&group, &point)?.check_key()
-    };
-    checked().map_err(|_| DecryptError::EphemeralKey)
-}
-
-/// RFC 5869 with an absent salt.
-fn hkdf_sha256(input: &[u8], info: &[u8], output: &mut [u8]) -> Result<(), openssl::error::ErrorStack> {
-    let mut context = PkeyCtx::new_id(Id::HKDF)?;
-    context.derive_init()?;
-    context.set_hkdf_md(Md::sha256())?;
-    context.set_hkdf_key(input)?;
-    context.add_hkdf_info(info)?;
-    context.derive(Some(output)).map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 5869 appendix A.3: SHA-256, no salt, no info.
-    #[test]
-    fn hkdf_follows_rfc_5869() {
-        let mut output = [0; 42];
-        hkdf_sha256(&[0x0b; 22], &[], &mut output).unwrap();
-        assert_eq!(
-            output,
-            [
-                0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63, 0xc1, 0x8f, 0x71, 0x5f, 0x80, 0x2a, 0x06, 0x3c, 0x5a, 0x31, 0xb8,
-                0xa1, 0x1f, 0x5c, 0x5e, 0xe1, 0x87, 0x9e, 0xc3, 0x45, 0x4e, 0x5f, 0x3c, 0x73, 0x8d, 0x2d, 0x9d, 0x20,
-                0x13, 0x95, 0xfa, 0xa4, 0xb6, 0x1a, 0x96, 0xc8
-            ]
-        );
-    }
-
-    #[test]
-    fn points_off_the_curve_are_refused() {
-        let off = [&[4][..], &[1; 64]].concat();
-        assert!(matches!(assert_point(&off, Nid::X9_62_PRIME256V1, 65), Err(DecryptError::EphemeralKey)));
-        assert!(matches!(assert_point(&[4; 64], Nid::X9_62_PRIME256V1, 65), Err(DecryptError::Length { .. })));
-        assert!(matches!(assert_point(&[], Nid::SECP384R1, 97), Err(DecryptError::Length { .. })));
-    }
-
-    #[test]
-    fn wrapped_keys_have_bounded_lengths() {
-        for length in [0, 8, 16, 24, 31, 33, 256, 4096] {
-            assert!(assert_wrapped(&vec![0; length], 32..=248, "").is_err(), "{length}");
-        }
-        for length in [32, 40, 48, 248] {
-            assert!(assert_wrapped(&vec![0; length], 32..=248, "").is_ok(), "{length}");
-        }
     }
 }

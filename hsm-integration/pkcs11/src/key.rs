@@ -1,10 +1,14 @@
 //! Keys on a token: found by URI, refused unless they are what they should be.
 
+mod curve;
+mod error;
+
+pub(crate) use curve::{ED25519_PARAMS, P256_PARAMS, P384_PARAMS, X25519_PARAMS};
+pub use error::KeyError;
+
 use crate::{
     OpenPgpKey,
-    device::DeviceError,
-    error::{Explain, Explanation, Kind},
-    open::{list_uris, object_uri},
+    open::object_uri,
     public::{PublicKey, strip},
     uri::{ObjectType, Uri},
 };
@@ -12,16 +16,11 @@ use cryptoki::{
     object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
     session::Session,
 };
+use curve::Curve;
 use std::fmt;
 
 /// Shortest and longest RSA modulus in bits.
 pub(crate) const RSA_BITS: std::ops::RangeInclusive<usize> = 3072..=8192;
-
-/// `CKA_EC_PARAMS` of the curves: DER object identifiers (RFC 5480, RFC 8410).
-pub(crate) const P256_PARAMS: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-pub(crate) const P384_PARAMS: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
-pub(crate) const ED25519_PARAMS: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
-pub(crate) const X25519_PARAMS: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x6e];
 
 /// Matching objects named in an error, and public keys listed.
 const MAX_LISTED: usize = 256;
@@ -47,170 +46,6 @@ impl fmt::Display for Usage {
     }
 }
 
-/// Why a key is not used.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum KeyError {
-    /// The URI asks for something that is no private key.
-    #[error("{uri} names an object of type {}, a private key is needed", kind.as_str())]
-    NotPrivate {
-        /// As given.
-        uri: Uri,
-        /// Its `type`.
-        kind: ObjectType,
-    },
-    /// Neither label nor id.
-    #[error("{uri} names a token but no key")]
-    NoName {
-        /// As given.
-        uri: Uri,
-    },
-    /// No object matches.
-    #[error("no private key matches {wanted} on token {token}")]
-    NotFound {
-        /// As given.
-        wanted: Uri,
-        /// The token looked at.
-        token: Uri,
-    },
-    /// Several objects match.
-    #[error("{} keys match {wanted}: {}", found.len(), list_uris(found))]
-    TwoKeys {
-        /// As given.
-        wanted: Uri,
-        /// All that match.
-        found: Vec<Uri>,
-    },
-    /// The key can leave the token.
-    #[error("private key {key} is not confined to the token: {attribute} is {state}")]
-    Exportable {
-        /// The key.
-        key: Uri,
-        /// `CKA_SENSITIVE` or `CKA_EXTRACTABLE`.
-        attribute: &'static str,
-        /// What the token says.
-        state: &'static str,
-    },
-    /// The key's attributes forbid the use.
-    #[error("private key {key} is not allowed for {usage}")]
-    Usage {
-        /// The key.
-        key: Uri,
-        /// The use wanted.
-        usage: Usage,
-    },
-    /// The key wants a PIN for every use.
-    #[error("private key {key} wants the PIN for every single use (CKA_ALWAYS_AUTHENTICATE)")]
-    AlwaysAuthenticate {
-        /// The key.
-        key: Uri,
-    },
-    /// The key is of another algorithm than the certificate's key.
-    #[error("key {key} is of type {actual}, the certificate has {wanted}")]
-    Type {
-        /// The key.
-        key: Uri,
-        /// What the token says.
-        actual: String,
-        /// What the certificate says.
-        wanted: String,
-    },
-    /// An algorithm that this crate cannot use with a token.
-    #[error("{key} has an algorithm that cannot be used with a token here: {algorithm}")]
-    Unsupported {
-        /// The key, by URI or fingerprint.
-        key: String,
-        /// The algorithm.
-        algorithm: String,
-    },
-    /// An RSA key too short or too long.
-    #[error("RSA key {key} has {bits} bits, accepted are {} to {}", RSA_BITS.start(), RSA_BITS.end())]
-    RsaBits {
-        /// The key, by URI or fingerprint.
-        key: String,
-        /// Bits of its modulus.
-        bits: usize,
-    },
-    /// The public half on the token is another key than the certificate's.
-    #[error("the token holds {token}, but certificate key {fingerprint} is {certificate}")]
-    NotTheCertificateKey {
-        /// Public half on the token.
-        token: PublicKey,
-        /// Fingerprint of the certificate key.
-        fingerprint: String,
-        /// Public material in the certificate, or its algorithm when no token could hold it.
-        certificate: String,
-    },
-    /// The token keeps no public half of the key.
-    #[error("token shows no public half of private key {key}")]
-    NoPublicHalf {
-        /// The key.
-        key: Uri,
-    },
-    /// The token's object cannot be understood.
-    #[error("key {key} has a malformed {attribute}")]
-    Malformed {
-        /// The key.
-        key: Uri,
-        /// The attribute.
-        attribute: &'static str,
-    },
-    /// The token failed.
-    #[error("token: {0}")]
-    Device(#[from] DeviceError),
-}
-
-impl From<cryptoki::error::Error> for KeyError {
-    fn from(error: cryptoki::error::Error) -> Self {
-        Self::Device(error.into())
-    }
-}
-
-impl Explain for KeyError {
-    fn explain(&self) -> Explanation {
-        let (id, kind, hint) = match self {
-            Self::Device(source) => return source.explain(),
-            Self::NotPrivate { .. } | Self::NoName { .. } => {
-                ("HSM-KEY-URI", Kind::Usage, "name the key with object=LABEL or id=%01 in the key URI")
-            }
-            Self::NotFound { .. } => {
-                ("HSM-KEY-MISSING", Kind::Missing, "list the token's keys and correct object or id in the key URI")
-            }
-            Self::TwoKeys { .. } => {
-                ("HSM-TWO-KEYS", Kind::Refused, "add id=... to the key URI, or remove the key that is not wanted")
-            }
-            Self::Exportable { .. } => (
-                "HSM-KEY-EXPORTABLE",
-                Kind::Refused,
-                "make a new key inside the token with CKA_SENSITIVE true and CKA_EXTRACTABLE false",
-            ),
-            Self::Usage { .. } => ("HSM-KEY-USE", Kind::Refused, "use the key that was made for this purpose"),
-            Self::AlwaysAuthenticate { .. } => {
-                ("HSM-KEY-ALWAYS-PIN", Kind::Refused, "make a key that the login of the session is enough for")
-            }
-            Self::Type { .. } | Self::NotTheCertificateKey { .. } => (
-                "HSM-KEY-MISMATCH",
-                Kind::Refused,
-                "check that certificate and key URI belong together, and that the right token is inserted",
-            ),
-            Self::Unsupported { .. } => (
-                "HSM-KEY-ALGORITHM",
-                Kind::Refused,
-                "use RSA, P-256, P-384, Ed25519 for signing, and RSA, P-256, P-384, X25519 for encryption",
-            ),
-            Self::RsaBits { .. } => ("HSM-RSA-BITS", Kind::Refused, "make an RSA key of 3072 or 4096 bits"),
-            Self::NoPublicHalf { .. } => (
-                "HSM-NO-PUBLIC",
-                Kind::Missing,
-                "write the public half beside the private key, with the same id and label",
-            ),
-            Self::Malformed { .. } => {
-                ("HSM-KEY-MALFORMED", Kind::Software, "the token's key object is damaged or of an unknown form")
-            }
-        };
-        Explanation::new(id, kind, hint)
-    }
-}
-
 /// A private key object found on a token.
 #[derive(Debug, Clone)]
 pub(crate) struct PrivateKey {
@@ -219,6 +54,26 @@ pub(crate) struct PrivateKey {
     label: Vec<u8>,
     id: Vec<u8>,
     kind: KeyType,
+}
+
+/// The private key that `uri` names, if it may be used so and belongs to the certificate key.
+pub(crate) fn bind(
+    session: &Session,
+    token: &Uri,
+    uri: &Uri,
+    certificate_key: &OpenPgpKey,
+    usage: Usage,
+) -> Result<PrivateKey, KeyError> {
+    let key = find_private(session, token, uri)?;
+    key.assert_type(&material(certificate_key)?)?;
+    key.assert_fit(session, usage)?;
+    match public_half(session, &key)? {
+        Some(public) => assert_same(&public, certificate_key)?,
+        // Signatures are verified with the certificate's key, so a wrong one cannot pass; a wrong decryption key
+        // opens nothing.
+        None => tracing::warn!(key = %key.uri, "token keeps no public half, the certificate is believed"),
+    }
+    Ok(key)
 }
 
 /// The one private key that `uri` names.
@@ -457,104 +312,6 @@ pub(crate) fn assert_same(token: &PublicKey, certificate_key: &OpenPgpKey) -> Re
     })
 }
 
-/// The curves that both OpenPGP and tokens of today know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Curve {
-    P256,
-    P384,
-    Ed25519,
-    X25519,
-}
-
-impl Curve {
-    /// `CKA_EC_PARAMS` is a DER object identifier, or a PrintableString with the curve's name (PKCS#11 3.0
-    /// section 2.3.10); older modules use the identifiers from before RFC 8410.
-    fn of_params(params: &[u8]) -> Option<Self> {
-        const TABLE: [(&[u8], Curve); 8] = [
-            (P256_PARAMS, Curve::P256),
-            (P384_PARAMS, Curve::P384),
-            (ED25519_PARAMS, Curve::Ed25519),
-            (&[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01], Curve::Ed25519),
-            (b"\x13\x0cedwards25519", Curve::Ed25519),
-            (X25519_PARAMS, Curve::X25519),
-            (&[0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01], Curve::X25519),
-            (b"\x13\x0acurve25519", Curve::X25519),
-        ];
-        TABLE.iter().find(|(known, _)| *known == params).map(|&(_, curve)| curve)
-    }
-
-    fn point(self, attribute: &[u8]) -> Option<PublicKey> {
-        let length = match self {
-            Self::P256 => 65,
-            Self::P384 => 97,
-            Self::Ed25519 | Self::X25519 => 32,
-        };
-        let point = unwrap_point(attribute, length)?;
-        let uncompressed = point.first() == Some(&4);
-        match self {
-            Self::P256 => uncompressed.then(|| PublicKey::P256(point.to_vec())),
-            Self::P384 => uncompressed.then(|| PublicKey::P384(point.to_vec())),
-            Self::Ed25519 => point.try_into().ok().map(PublicKey::Ed25519),
-            Self::X25519 => point.try_into().ok().map(PublicKey::X25519),
-        }
-    }
-}
-
-/// Takes the point out of a DER OCTET STRING or BIT STRING, or as it is; the length decides which.
-fn unwrap_point(attribute: &[u8], length: usize) -> Option<&[u8]> {
-    if attribute.len() == length {
-        return Some(attribute);
-    }
-    let octets = [0x04, u8::try_from(length).ok()?];
-    let bits = [0x03, u8::try_from(length + 1).ok()?, 0];
-    let inner = attribute.strip_prefix(&octets).or_else(|| attribute.strip_prefix(&bits))?;
-    (inner.len() == length).then_some(inner)
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().take(32).map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn points_are_read_wrapped_and_raw() {
-        let raw = [7; 32];
-        let wrapped = [&[0x04, 0x20][..], &raw].concat();
-        let bits = [&[0x03, 0x21, 0x00][..], &raw].concat();
-        for form in [&raw[..], &wrapped, &bits] {
-            assert_eq!(Curve::Ed25519.point(form), Some(PublicKey::Ed25519(raw)));
-        }
-        let raw = [&[4][..], &[9; 64]].concat();
-        let wrapped = [&[0x04, 0x41][..], &raw].concat();
-        for form in [&raw, &wrapped] {
-            assert_eq!(Curve::P256.point(form), Some(PublicKey::P256(raw.clone())));
-        }
-    }
-
-    #[test]
-    fn malformed_points_are_refused() {
-        for (curve, point) in [
-            (Curve::Ed25519, vec![]),
-            (Curve::Ed25519, vec![0; 31]),
-            (Curve::Ed25519, vec![0; 33]),
-            (Curve::Ed25519, [&[0x04, 0x21][..], &[0; 32]].concat()),
-            (Curve::Ed25519, [&[0x04, 0x20][..], &[0; 33]].concat()),
-            (Curve::P256, vec![2; 65]),
-            (Curve::P256, [&[2][..], &[9; 32]].concat()),
-            (Curve::P384, [&[4][..], &[9; 64]].concat()),
-        ] {
-            assert_eq!(curve.point(&point), None, "{curve:?} {point:?}");
-        }
-    }
-
-    #[test]
-    fn curves_are_known_by_identifier_and_by_name() {
-        assert_eq!(Curve::of_params(&[0x06, 0x03, 0x2b, 0x65, 0x6e]), Some(Curve::X25519));
-        assert_eq!(Curve::of_params(b"\x13\x0cedwards25519"), Some(Curve::Ed25519));
-        assert_eq!(Curve::of_params(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23]), None, "P-521");
-        assert_eq!(Curve::of_params(&[]), None);
-    }
 }

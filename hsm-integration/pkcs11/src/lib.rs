@@ -50,6 +50,7 @@ mod pin;
 mod public;
 mod session;
 mod signer;
+mod status;
 mod uri;
 
 pub use decryptor::{DecryptError, TokenDecryptor};
@@ -57,12 +58,13 @@ pub use device::DeviceError;
 pub use error::{Error, Explain, Explanation, Kind};
 pub use generate::{Algorithm, GenerateError, NewKey, initialise_token};
 pub use key::{KeyError, Usage};
-pub use open::{Check, OpenError, PinState, Token, TokenStatus};
+pub use open::{Check, OpenError, Token};
 pub use pin::{DEFAULT_CREDENTIAL, LoginError, LoginOptions, PinPrompt};
 pub use public::{KeyVersion, PublicKey};
 pub use secrecy;
 pub use session::{LoggedIn, Operations, operations};
 pub use signer::{SignError, TokenSigner};
+pub use status::{PinState, TokenStatus};
 pub use uri::{ObjectType, Uri, UriError};
 
 /// A public key as sequoia's `Signer` and `Decryptor` show it.

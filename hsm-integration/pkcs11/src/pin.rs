@@ -6,7 +6,7 @@
 use crate::{
     device::DeviceError,
     error::{Explain, Explanation, Kind},
-    open::{PinState, TokenStatus},
+    status::{PinState, TokenStatus},
     uri::Uri,
 };
 use secrecy::{ExposeSecret, SecretString};

@@ -88,10 +88,24 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The session, for one operation. A panic elsewhere cannot leave it half-used: every operation of this
-    /// crate is one call that the module ends itself.
+    /// The session, to look at objects.
     pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Private-key work. A call that failed half-way can leave its operation active, and the session would refuse
+    /// all others (`CKR_OPERATION_ACTIVE`): so after a failure the session is replaced.
+    pub(crate) fn operate<T, E>(&self, work: impl FnOnce(&Session) -> Result<T, E>) -> Result<T, E> {
+        let mut session = self.session();
+        let outcome = work(&session);
+        if outcome.is_err() {
+            // Opened before the old one closes: the token forgets the login with its last session.
+            match self.token.module.open_ro_session(self.token.slot) {
+                Ok(fresh) => *session = fresh,
+                Err(error) => tracing::warn!(token = %self.token.uri(), %error, "no fresh session after a failure"),
+            }
+        }
+        outcome
     }
 }
 

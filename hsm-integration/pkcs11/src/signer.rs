@@ -106,18 +106,7 @@ impl TokenSigner {
             });
         }
         let shared = Arc::clone(&logged_in.shared);
-        let key = {
-            let session = shared.session();
-            let key = key::find_private(&session, shared.token.uri(), uri)?;
-            key.assert_type(&material)?;
-            key.assert_fit(&session, Usage::Sign)?;
-            match key::public_half(&session, &key)? {
-                Some(public) => key::assert_same(&public, certificate_key)?,
-                // No loss: each signature is verified with the certificate's key.
-                None => tracing::info!(key = %key.uri, "token keeps no public half, certificate is believed"),
-            }
-            key
-        };
+        let key = key::bind(&shared.session(), shared.token.uri(), uri, certificate_key, Usage::Sign)?;
         Ok(Self { shared, key, material, public: certificate_key.clone() })
     }
 
@@ -158,8 +147,7 @@ impl TokenSigner {
         count(Operation::Sign);
         let raw = self
             .shared
-            .session()
-            .sign(&mechanism, self.key.handle, &input)
+            .operate(|session| session.sign(&mechanism, self.key.handle, &input))
             .map_err(|error| SignError::Device { key: self.key.uri.clone(), source: error.into() })?;
         let signature = self.to_mpis(&raw)?;
         self.public.verify(&signature, hash, digest).map_err(|_| SignError::SignatureDoesNotVerify {

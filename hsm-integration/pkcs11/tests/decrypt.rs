@@ -15,7 +15,9 @@ use cryptoki::{
     context::Pkcs11,
     object::{Attribute, ObjectClass},
 };
-use openpgp_pkcs11::{Algorithm, DecryptError, KeyError, KeyVersion, OpenPgpKey, TokenDecryptor, operations};
+use openpgp_pkcs11::{
+    Algorithm, DecryptError, KeyError, KeyVersion, OpenPgpKey, TokenDecryptor, certificate::Builder, operations,
+};
 use sequoia_openpgp::{
     Cert, KeyHandle, Result as PgpResult,
     cert::Preferences as _,
@@ -26,9 +28,10 @@ use sequoia_openpgp::{
         stream::{DecryptionHelper, DecryptorBuilder, MessageStructure, VerificationHelper},
     },
     policy::StandardPolicy,
+    serialize::MarshalInto,
     types::SymmetricAlgorithm,
 };
-use std::io::Read;
+use std::{io::Read, process::Command};
 
 const OPENING: [Algorithm; 5] =
     [Algorithm::Rsa3072, Algorithm::Rsa4096, Algorithm::P256, Algorithm::P384, Algorithm::X25519];
@@ -231,5 +234,40 @@ fn an_encryption_certificate_needs_two_keys_and_the_right_ones() {
         assert!(v6.encryption(&token, &primary, &token, &signing).is_err(), "Ed25519 opens nothing");
         let key = token.public_key(&signing).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
         assert!(matches!(token.decryptor(&signing, &key), Err(KeyError::Unsupported { .. })));
+    });
+}
+
+/// GnuPG pads and encodes in its own way; what it encrypts to a v4 certificate must open.
+#[test]
+fn what_gnupg_encrypts_opens() {
+    with_softhsm("what_gnupg_encrypts_opens", |bench| {
+        let token = bench.logged_in("embassy");
+        let primary = generate(&token, Algorithm::Rsa3072, "primary", 0x10);
+        let home = bench.directory.join("gnupg");
+        std::fs::create_dir(&home).unwrap();
+        std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let gpg = || {
+            let mut command = Command::new("gpg");
+            command.arg("--homedir").arg(&home).args(["--batch", "--no-tty", "--yes", "--trust-model", "always"]);
+            command
+        };
+        let (plain, sealed) = (bench.directory.join("plain"), bench.directory.join("sealed"));
+        std::fs::write(&plain, b"the registry").unwrap();
+        for (number, algorithm) in (1..).zip([Algorithm::Rsa3072, Algorithm::P256, Algorithm::P384, Algorithm::X25519])
+        {
+            let subkey = generate(&token, algorithm, algorithm.as_str(), number);
+            let created = created() + std::time::Duration::from_secs(number.into());
+            let builder = Builder::new(KeyVersion::V4, "DEMO embassy", created).unwrap();
+            let cert = builder.encryption(&token, &primary, &token, &subkey).unwrap();
+            let file = bench.directory.join("cert.pgp");
+            std::fs::write(&file, cert.to_vec().unwrap()).unwrap();
+            run(gpg().arg("--import").arg(&file));
+            let recipient = cert.fingerprint().to_hex();
+            run(gpg().args(["--encrypt", "--recipient", &recipient, "--output"]).arg(&sealed).arg(&plain));
+            let decryptor = token.decryptor(&subkey, &encryption_key(&cert)).unwrap();
+            let opened = open(decryptor, &std::fs::read(&sealed).unwrap()).unwrap();
+            assert_eq!(opened, b"the registry", "{algorithm}");
+        }
+        run(Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]));
     });
 }

@@ -236,7 +236,7 @@ fn gnupg_takes_v4_certificates_and_signatures() {
 fn a_key_made_by_pkcs11_tool_works() {
     with_softhsm("a_key_made_by_pkcs11_tool_works", |bench| {
         // SoftHSM shows a process only tokens that existed when it was loaded: the other program goes first.
-        let module = "/usr/lib/softhsm/libsofthsm2.so";
+        let module = softhsm_module();
         run(Command::new("softhsm2-util").args([
             "--init-token",
             "--free",

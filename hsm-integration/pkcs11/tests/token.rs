@@ -14,13 +14,14 @@ use common::*;
 use cryptoki::{
     context::Pkcs11,
     mechanism::Mechanism,
-    object::Attribute,
+    object::{Attribute, ObjectClass},
     session::{Session, UserType},
 };
 use openpgp_pkcs11::{
     Algorithm, Explain, GenerateError, KeyError, KeyVersion, Kind, LoginError, LoginOptions, OpenError, PinState,
-    Token, Uri, initialise_token, operations, secrecy::SecretString,
+    SignError, Token, Uri, initialise_token, operations, secrecy::SecretString,
 };
+use sequoia_openpgp::types::HashAlgorithm;
 
 /// A session of the test's own, to make objects that this crate would never make.
 fn raw_session(token: &Token) -> Session {
@@ -232,5 +233,40 @@ fn a_dry_run_needs_no_pin() {
         assert!(matches!(token.check(&two, Some(&key)), Err(KeyError::NotTheCertificateKey { .. })));
         assert_eq!(token.check(&one.with_object("none"), Some(&key)).unwrap().public, None);
         assert_eq!(operations(), before, "nothing was asked of a private key");
+    });
+}
+
+#[test]
+fn a_key_without_public_half_signs_for_its_certificate_only() {
+    with_softhsm("a_key_without_public_half_signs_for_its_certificate_only", |bench| {
+        let token = bench.logged_in("home");
+        let one = generate(&token, Algorithm::P256, "one", 1);
+        let two = generate(&token, Algorithm::P256, "two", 2);
+        let key = |uri| token.public_key(uri).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
+        let (key_one, key_two) = (key(&one), key(&two));
+        let session = raw_session(token.token());
+        for public in session.find_objects(&[Attribute::Class(ObjectClass::PUBLIC_KEY)]).unwrap() {
+            session.destroy_object(public).unwrap();
+        }
+        assert!(matches!(token.public_key(&one), Err(KeyError::NoPublicHalf { .. })));
+        let sign = |uri, key| token.signer(uri, key).unwrap().try_sign(HashAlgorithm::SHA256, &[7; 32]);
+        sign(&one, &key_one).unwrap();
+        let error = sign(&one, &key_two).unwrap_err();
+        assert!(matches!(error, SignError::SignatureDoesNotVerify { .. }), "{error}");
+    });
+}
+
+#[test]
+fn the_pin_comes_from_a_credential() {
+    let prepare = |bench: &Bench, child: &mut std::process::Command| {
+        std::fs::write(bench.directory.join("the-pin"), PIN).unwrap();
+        child.env("CREDENTIALS_DIRECTORY", &bench.directory);
+    };
+    with_softhsm_prepared("the_pin_comes_from_a_credential", prepare, |bench| {
+        bench.token("home");
+        let uri = Uri::parse("pkcs11:token=home?module-name=softhsm2").unwrap();
+        let token = Token::open(&uri, None).unwrap();
+        assert!(matches!(token.login(LoginOptions::default()), Err(LoginError::NoPin { .. })), "another name");
+        token.login(LoginOptions { credential: "the-pin", ..Default::default() }).unwrap();
     });
 }

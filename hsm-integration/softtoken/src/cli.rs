@@ -1,7 +1,8 @@
-//! What can be typed.
+//! What can be typed. URIs are taken as text and parsed later: the parser of the command line repeats a wrong value
+//! in its message, and a wrong URI may carry a PIN.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use openpgp_pkcs11::{Algorithm, KeyVersion, Uri};
+use openpgp_pkcs11::{Algorithm, KeyVersion};
 use pouch_cli::{CommandLine, CommonArgs, Generate};
 use std::path::PathBuf;
 
@@ -47,7 +48,7 @@ pub(crate) enum Verb {
     List {
         /// URI of the token.
         #[arg(long, value_name = "URI")]
-        uri: Uri,
+        uri: String,
     },
     #[command(flatten)]
     Make(Generate),
@@ -57,7 +58,7 @@ pub(crate) enum Verb {
 pub(crate) struct KeyArgs {
     /// URI of the token.
     #[arg(long, value_name = "URI")]
-    pub(crate) uri: Uri,
+    pub(crate) uri: String,
     /// rsa3072, rsa4096, p256, p384, ed25519 or x25519.
     #[arg(long)]
     pub(crate) algorithm: Algorithm,
@@ -83,10 +84,10 @@ pub(crate) struct CertArgs {
     pub(crate) version: KeyVersion,
     /// URI of the primary key.
     #[arg(long, value_name = "URI")]
-    pub(crate) primary: Uri,
+    pub(crate) primary: String,
     /// URI of the encryption key, with --role embassy.
     #[arg(long, value_name = "URI", required_if_eq("role", "embassy"))]
-    pub(crate) subkey: Option<Uri>,
+    pub(crate) subkey: Option<String>,
     /// User id; "DEMO " is put before it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) user_id: String,

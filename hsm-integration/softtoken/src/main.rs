@@ -3,7 +3,7 @@
 mod cli;
 
 use cli::{CertArgs, Cli, KeyArgs, RoleArg, Verb};
-use openpgp_pkcs11::{Error, Token, Uri};
+use openpgp_pkcs11::{Error, PublicKey, Token, Uri};
 use pouch_cli::explain::hsm;
 use pouch_console::{Exit, Failure, Output, escape};
 use pouch_softtoken::{CONFIG_VARIABLE, Certificate, Role, SoftToken, config_file, inside};
@@ -75,9 +75,10 @@ fn create(directory: Option<&Path>, label: &str, pin_file: Option<&Path>, output
 }
 
 fn generate(key: &KeyArgs, output: &Output) -> Result<Exit, Failure> {
-    let new = inside::generate(&key.uri, key.algorithm, &key.label, &key.id.0).map_err(hsm)?;
+    let token = uri(&key.uri)?;
+    let new = inside::generate(&token, key.algorithm, &key.label, &key.id.0).map_err(hsm)?;
     output.note(format!("DEMO: throw-away key, {}", new.public.algorithm()));
-    let made = Made { uri: new.uri.to_string(), algorithm: Some(new.public.algorithm()) };
+    let made = Made { uri: new.uri.reached_as(&token).to_string(), algorithm: Some(new.public.algorithm()) };
     output.data(&made, || format!("{}\n", made.uri))?;
     Ok(Exit::Done)
 }
@@ -106,13 +107,14 @@ fn certify(args: &CertArgs, output: &Output) -> Result<Exit, Failure> {
 
 fn request(args: &CertArgs) -> Result<Certificate, Failure> {
     let usage = |message: &str| Failure::new("USAGE", Exit::Usage, message).hint("see --help");
-    let role = match (args.role, args.subkey.clone()) {
+    let subkey = args.subkey.as_deref().map(uri).transpose()?;
+    let role = match (args.role, subkey) {
         (RoleArg::Signing, None) => Role::Signing,
         (RoleArg::Signing, Some(_)) => return Err(usage("--subkey goes with --role embassy only")),
         (RoleArg::Embassy, Some(subkey)) => Role::Embassy { subkey },
         (RoleArg::Embassy, None) => return Err(usage("--role embassy needs --subkey")),
     };
-    let mut request = Certificate::new(role, args.primary.clone(), &args.user_id);
+    let mut request = Certificate::new(role, uri(&args.primary)?, &args.user_id);
     request.version = args.version;
     if let Some(created) = args.created {
         request.created = created.into();
@@ -124,13 +126,20 @@ fn request(args: &CertArgs) -> Result<Certificate, Failure> {
     Ok(request)
 }
 
-fn list(uri: &Uri, output: &Output) -> Result<Exit, Failure> {
-    let token = Token::open(uri, None).map_err(hsm)?;
+fn uri(text: &str) -> Result<Uri, Failure> {
+    Uri::parse(text).map_err(hsm)
+}
+
+fn list(text: &str, output: &Output) -> Result<Exit, Failure> {
+    let wanted = uri(text)?;
+    let token = Token::open(&wanted, None).map_err(hsm)?;
     let keys = token.list().map_err(|error| hsm(Error::from(error)))?;
-    let rows: Vec<_> =
-        keys.iter().map(|(uri, public)| Made { uri: uri.to_string(), algorithm: Some(public.algorithm()) }).collect();
-    output.rows(&rows, || {
-        keys.iter().map(|(uri, public)| format!("{uri}  {}\n", escape(&public.to_string()))).collect()
-    })?;
+    let rows: Vec<_> = keys
+        .iter()
+        .map(|(uri, public)| Made { uri: uri.reached_as(&wanted).to_string(), algorithm: Some(public.algorithm()) })
+        .collect();
+    let line =
+        |(row, (_, public)): (&Made, &(Uri, PublicKey))| format!("{}  {}\n", row.uri, escape(&public.to_string()));
+    output.rows(&rows, || rows.iter().zip(&keys).map(line).collect())?;
     Ok(Exit::Done)
 }

@@ -159,7 +159,9 @@ fn refusals_have_codes_ids_and_hints() {
     assert_eq!(code, 69, "{talk}");
     assert!(talk.contains("error[HSM-NO-TOKEN]: ") && talk.contains("token=demo"), "{talk}");
     assert_eq!(generate(&uri, "new", "2").0, 64, "an odd number of digits");
-    assert_eq!(generate("pkcs11:token=demo?pin-value=1234", "new", "02").0, 64);
+    let (code, talk) = generate("pkcs11:token=demo?pin-value=1234", "new", "02");
+    assert!(code == 77 && talk.contains("error[URI-PIN-VALUE]") && !talk.contains("1234"), "{code} {talk}");
+    assert_eq!(generate("pkcs11:token=demo;objct=x", "new", "02").0, 64);
     assert_eq!(generate("pkcs11:token=demo?module-path=/nonexistent.so", "new", "02").0, 69);
 
     let key = token.key("taken").to_string();

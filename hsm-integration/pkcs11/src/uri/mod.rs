@@ -157,6 +157,16 @@ impl Uri {
         self.with(|uri| (uri.module_name, uri.module_path) = (None, Some(path.to_owned())))
     }
 
+    /// The same URI, reached as `other` is: its module and PIN source.
+    #[must_use]
+    pub fn reached_as(&self, other: &Self) -> Self {
+        self.with(|uri| {
+            uri.pin_source.clone_from(&other.0.pin_source);
+            uri.module_name.clone_from(&other.0.module_name);
+            uri.module_path.clone_from(&other.0.module_path);
+        })
+    }
+
     /// The same URI without module and PIN source: what to print, compare and keep in a record.
     #[must_use]
     pub fn name_only(&self) -> Self {

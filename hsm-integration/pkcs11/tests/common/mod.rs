@@ -35,6 +35,11 @@ pub(crate) struct Bench {
 
 /// Runs `body` in a child process that has SoftHSM to itself. `test` is the name of the calling test.
 pub(crate) fn with_softhsm(test: &str, body: impl FnOnce(&Bench)) {
+    with_softhsm_prepared(test, |_, _| (), body);
+}
+
+/// The same, with something to do for the child before it is started.
+pub(crate) fn with_softhsm_prepared(test: &str, prepare: impl FnOnce(&Bench, &mut Command), body: impl FnOnce(&Bench)) {
     if let Some(directory) = std::env::var_os(BENCH) {
         return body(&Bench { directory: directory.into() });
     }
@@ -43,18 +48,30 @@ pub(crate) fn with_softhsm(test: &str, body: impl FnOnce(&Bench)) {
     std::fs::create_dir(&tokens).unwrap();
     let config = directory.path().join("softhsm2.conf");
     std::fs::write(&config, format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display())).unwrap();
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env("SOFTHSM2_CONF", &config)
-        .env(BENCH, directory.path())
-        .output()
-        .unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args([test, "--exact", "--nocapture"]);
+    child.env("SOFTHSM2_CONF", &config).env(BENCH, directory.path());
+    prepare(&Bench { directory: directory.path().to_owned() }, &mut child);
+    let child = child.output().unwrap();
     let talk = format!("{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
     assert!(child.status.success() && talk.contains("1 passed"), "{test} in its own process:\n{talk}");
 }
 
 pub(crate) fn module() -> Uri {
     Uri::parse("pkcs11:?module-name=softhsm2").unwrap()
+}
+
+/// SoftHSM's module, where the distributions put it.
+pub(crate) fn softhsm_module() -> &'static str {
+    let places = [
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib64/softhsm/libsofthsm2.so",
+        "/usr/lib64/pkcs11/libsofthsm2.so",
+        "/usr/local/lib/softhsm/libsofthsm2.so",
+    ];
+    places.into_iter().find(|path| std::path::Path::new(path).is_file()).expect("SoftHSM 2 is needed for this test")
 }
 
 impl Bench {

@@ -1,0 +1,117 @@
+/* A PKCS#11 module that stands in front of another one and makes it fail on demand.
+ *
+ * FAULT_MODULE names the real module, FAULT_FILE the orders, FAULT_LOG where every call is written. Orders are
+ * read at each call, one a line:
+ *   fail C_Sign 50      do not call, return this value
+ *   flip C_Sign         call, then turn one bit of what the call wrote
+ *   short C_Sign        call, then report one byte less
+ *   flags 262144        set these bits in CK_TOKEN_INFO.flags
+ *
+ * All functions of PKCS#11 2.40 take at most eight words, so one trampoline fits them all: the calling
+ * conventions of x86-64 and arm64 ignore words that the callee does not ask for.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef unsigned long word;
+typedef word (*function)(word, word, word, word, word, word, word, word);
+
+enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, DECRYPT = 34, SIGN = 43 };
+
+static const char *const NAMES[FUNCTIONS] = {
+    "C_Initialize", "C_Finalize", "C_GetInfo", "C_GetFunctionList", "C_GetSlotList", "C_GetSlotInfo",
+    "C_GetTokenInfo", "C_GetMechanismList", "C_GetMechanismInfo", "C_InitToken", "C_InitPIN", "C_SetPIN",
+    "C_OpenSession", "C_CloseSession", "C_CloseAllSessions", "C_GetSessionInfo", "C_GetOperationState",
+    "C_SetOperationState", "C_Login", "C_Logout", "C_CreateObject", "C_CopyObject", "C_DestroyObject",
+    "C_GetObjectSize", "C_GetAttributeValue", "C_SetAttributeValue", "C_FindObjectsInit", "C_FindObjects",
+    "C_FindObjectsFinal", "C_EncryptInit", "C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal", "C_DecryptInit",
+    "C_Decrypt", "C_DecryptUpdate", "C_DecryptFinal", "C_DigestInit", "C_Digest", "C_DigestUpdate", "C_DigestKey",
+    "C_DigestFinal", "C_SignInit", "C_Sign", "C_SignUpdate", "C_SignFinal", "C_SignRecoverInit", "C_SignRecover",
+    "C_VerifyInit", "C_Verify", "C_VerifyUpdate", "C_VerifyFinal", "C_VerifyRecoverInit", "C_VerifyRecover",
+    "C_DigestEncryptUpdate", "C_DecryptDigestUpdate", "C_SignEncryptUpdate", "C_DecryptVerifyUpdate",
+    "C_GenerateKey", "C_GenerateKeyPair", "C_WrapKey", "C_UnwrapKey", "C_DeriveKey", "C_SeedRandom",
+    "C_GenerateRandom", "C_GetFunctionStatus", "C_CancelFunction", "C_WaitForSlotEvent",
+};
+
+struct list {
+    unsigned char version[2];
+    function functions[FUNCTIONS];
+};
+
+/* label 32, manufacturer 32, model 16, serial 16: then the flags. */
+struct token_info {
+    unsigned char text[96];
+    word flags;
+};
+
+static struct list *real;
+static struct list ours;
+
+/* Looks up an order for a function; the number behind it goes to *value. */
+static int ordered(const char *order, const char *name, word *value) {
+    char line[128], verb[32], what[64];
+    const char *path = getenv("FAULT_FILE");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    int found = 0;
+    if (!file) return 0;
+    while (!found && fgets(line, sizeof line, file)) {
+        unsigned long number = 0;
+        int read = sscanf(line, "%31s %63s %lu", verb, what, &number);
+        if (read < 2 || strcmp(verb, order)) continue;
+        if (!name) {
+            *value = strtoul(what, NULL, 10);
+            found = 1;
+        } else if (!strcmp(what, name)) {
+            *value = number;
+            found = 1;
+        }
+    }
+    fclose(file);
+    return found;
+}
+
+static word call(int index, word a, word b, word c, word d, word e, word f, word g, word h) {
+    const char *path = getenv("FAULT_LOG");
+    FILE *log = path ? fopen(path, "a") : NULL;
+    word value = 0, result;
+    if (log) {
+        fprintf(log, "%s\n", NAMES[index]);
+        fclose(log);
+    }
+    if (ordered("fail", NAMES[index], &value)) return value;
+    result = real->functions[index](a, b, c, d, e, f, g, h);
+    if (result != 0) return result;
+    if (index == GET_TOKEN_INFO && ordered("flags", NULL, &value)) ((struct token_info *)b)->flags |= value;
+    /* C_Sign and C_Decrypt: session, input, length, output, its length. */
+    if ((index == SIGN || index == DECRYPT) && d) {
+        if (ordered("flip", NAMES[index], &value)) ((unsigned char *)d)[*(word *)e / 2] ^= 1;
+        if (ordered("short", NAMES[index], &value)) *(word *)e -= 1;
+    }
+    return result;
+}
+
+#define T(n) \
+    static word t##n(word a, word b, word c, word d, word e, word f, word g, word h) { \
+        return call(n, a, b, c, d, e, f, g, h); \
+    }
+#define ALL(X) \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) \
+    X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32) X(33) X(34) X(35) X(36) X(37) \
+    X(38) X(39) X(40) X(41) X(42) X(43) X(44) X(45) X(46) X(47) X(48) X(49) X(50) X(51) X(52) X(53) X(54) X(55) \
+    X(56) X(57) X(58) X(59) X(60) X(61) X(62) X(63) X(64) X(65) X(66) X(67)
+ALL(T)
+
+word C_GetFunctionList(struct list **out) {
+#define SET(n) ours.functions[n] = t##n;
+    const char *path = getenv("FAULT_MODULE");
+    void *module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    word (*get)(struct list **) = module ? (word (*)(struct list **))dlsym(module, "C_GetFunctionList") : NULL;
+    if (!get || get(&real) != 0) return 5;
+    memcpy(ours.version, real->version, sizeof ours.version);
+    ALL(SET)
+    ours.functions[GET_FUNCTION_LIST] = (function)C_GetFunctionList;
+    *out = &ours;
+    return 0;
+}
