@@ -1,5 +1,7 @@
 //! Whatever tree a registry is, it comes back byte for byte, with its empty folders, names and times.
 
+#![cfg(test)]
+
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};

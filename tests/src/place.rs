@@ -145,7 +145,11 @@ impl Place {
     pub fn digest(&self, pouch: &str) -> Result<String, String> {
         let text = run(self.seal()?.args(["--format", "json", "inspect"]).arg(self.spooled(pouch)))?;
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        value["manifest_sha256"].as_str().map(str::to_owned).ok_or_else(|| format!("no digest in {text}"))
+        value
+            .get("manifest_sha256")
+            .and_then(|digest| digest.as_str())
+            .map(str::to_owned)
+            .ok_or_else(|| format!("no digest in {text}"))
     }
 
     fn at(&self, name: &str, config: &str, softhsm: &str) -> Result<Command, String> {

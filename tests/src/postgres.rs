@@ -48,7 +48,7 @@ impl Server {
     /// As [`Server::create`].
     pub fn start(cluster: &Path, sockets: &Path) -> Result<Self, String> {
         own(sockets)?;
-        let socket = sockets.join(".s.PGSQL.5432");
+        let socket = socket(sockets);
         let length = socket.as_os_str().len();
         if length > SOCKET_PATH {
             return Err(format!("{} has {length} bytes; a socket's path has at most {SOCKET_PATH}", socket.display()));
@@ -211,28 +211,6 @@ fn own(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives everything in `folder` to the user that runs the server.
-///
-/// # Errors
-/// Something in it does not change hands.
-pub fn give(folder: &Path) -> Result<(), String> {
-    if !is_root() {
-        return Ok(());
-    }
-    let (user, group) = account()?;
-    give_to(folder, user, group).map_err(|error| format!("{}: {error}", folder.display()))
-}
-
-fn give_to(path: &Path, user: u32, group: u32) -> std::io::Result<()> {
-    std::os::unix::fs::lchown(path, Some(user), Some(group))?;
-    if fs::symlink_metadata(path)?.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give_to(&entry?.path(), user, group)?;
-        }
-    }
-    Ok(())
-}
-
 /// User and group number of `postgres`.
 fn account() -> Result<(u32, u32), String> {
     let number = |flag| run(command("id", "TERM").args([flag, ROLE]));
@@ -240,10 +218,16 @@ fn account() -> Result<(u32, u32), String> {
     Ok((parse(number("-u")?)?, parse(number("-g")?)?))
 }
 
-/// Whether the user that runs the server can reach `folder`: each folder above it must let others pass.
+/// Whether a server can work in `folder` with its sockets in `sockets`: its user must be let through to the folder, and a
+/// socket's path must not be too long.
 #[must_use]
-pub fn can_reach(folder: &Path) -> bool {
-    !is_root() || folder.ancestors().all(|above| fs::metadata(above).is_ok_and(|found| found.mode() & 0o001 != 0))
+pub fn fits(folder: &Path, sockets: &Path) -> bool {
+    let open = |above: &Path| fs::metadata(above).is_ok_and(|found| found.mode() & 0o001 != 0);
+    socket(sockets).as_os_str().len() <= SOCKET_PATH && (!is_root() || folder.ancestors().all(open))
+}
+
+fn socket(sockets: &Path) -> PathBuf {
+    sockets.join(".s.PGSQL.5432")
 }
 
 #[cfg(test)]
