@@ -19,8 +19,8 @@ const INTENDED_RECIPIENT: u8 = 35;
 /// One signature, as far as it can be read without any cryptography.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawSignature<'a> {
-    /// Head and body.
-    pub(crate) packet: &'a [u8],
+    /// Body of the packet.
+    pub(crate) body: &'a [u8],
     /// Public-key algorithm (RFC 9580 section 9.1).
     pub(crate) key_algorithm: u8,
     /// Hash algorithm (RFC 9580 section 9.5).
@@ -50,8 +50,7 @@ fn packet<'a>(rest: &mut Bytes<'a>) -> Result<RawSignature<'a>, VerifyError> {
     let before = rest.clone();
     let length = head(rest)?;
     let mut body = rest.take(length)?;
-    let whole = before.bytes.len() - rest.bytes.len();
-    let packet = before.bytes.get(..whole).unwrap_or_default();
+    let whole = body.bytes;
     let version = body.octet()?;
     // The fields of both versions differ only in the width of these lengths, and in the salt.
     let width = match version {
@@ -74,7 +73,7 @@ fn packet<'a>(rest: &mut Bytes<'a>) -> Result<RawSignature<'a>, VerifyError> {
     }
     cryptogram(body, key_algorithm)?;
     Ok(RawSignature {
-        packet,
+        body: whole,
         key_algorithm,
         hash_algorithm,
         key: signed.key,

@@ -69,7 +69,7 @@ fn check_bytes(
     key: &Key<PublicParts, UnspecifiedRole>,
     manifest: &[u8],
 ) -> sequoia_openpgp::Result<()> {
-    let signature = Signature::from_bytes(raw.packet)?;
+    let signature = Signature::from_bytes(raw.body)?;
     let mut hash = signature.hash_algo().context()?.for_signature(signature.version());
     if let Some(salt) = signature.salt() {
         hash.update(salt);
