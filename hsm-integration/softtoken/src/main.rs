@@ -1,19 +1,15 @@
 //! Makes throw-away tokens, keys and certificates. DEMO only.
 
 mod cli;
+mod commands;
 
-use cli::{CertArgs, Cli, KeyArgs, RoleArg, Verb};
-use openpgp_pkcs11::{Error, PublicKey, Token, Uri};
-use pouch_cli::explain::hsm;
-use pouch_console::{Exit, Failure, Output, escape};
-use pouch_softtoken::{CONFIG_VARIABLE, Certificate, Role, SoftToken, config_file, inside};
-use serde::Serialize;
+use cli::{Cli, Verb};
+use pouch_console::{Exit, Failure};
+use pouch_softtoken::{CONFIG_VARIABLE, config_file, inside};
 use std::{
-    io::Write,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    time::SystemTime,
 };
 
 fn main() -> ExitCode {
@@ -22,10 +18,12 @@ fn main() -> ExitCode {
             start_with_config(directory, matches!(cli.verb, Verb::Create { .. }))?;
         }
         match &cli.verb {
-            Verb::Create { label, pin_file } => create(cli.dir.as_deref(), label, pin_file.as_deref(), output),
-            Verb::Generate(key) => generate(key, output),
-            Verb::Certify(cert) => certify(cert, output),
-            Verb::List { uri } => list(uri, output),
+            Verb::Create { label, pin_file } => {
+                commands::create(cli.dir.as_deref(), label, pin_file.as_deref(), output)
+            }
+            Verb::Generate(key) => commands::generate(key, output),
+            Verb::Certify(cert) => commands::certify(cert, output),
+            Verb::List { uri } => commands::list(uri, output),
             Verb::Make(make) => make.run::<Cli>(output),
         }
     })
@@ -49,97 +47,4 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 fn broken(error: &std::io::Error) -> Failure {
     Failure::new("SOFTTOKEN-START", Exit::Unavailable, format!("this program cannot start itself again: {error}"))
-}
-
-#[derive(Serialize)]
-struct Made {
-    uri: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    algorithm: Option<String>,
-}
-
-fn create(directory: Option<&Path>, label: &str, pin_file: Option<&Path>, output: &Output) -> Result<Exit, Failure> {
-    let directory = directory.ok_or_else(|| {
-        Failure::new("USAGE", Exit::Usage, "create needs --dir").hint("name a new or existing directory with --dir DIR")
-    })?;
-    let uri = inside::create(directory, label)?;
-    if let Some(copy) = pin_file {
-        let pin = SoftToken::existing(directory, label)?.pin_file();
-        let pin = std::fs::read(&pin).map_err(pouch_cli::explain::input(&pin))?;
-        inside::write_new(copy, &pin, 0o600)?;
-    }
-    output.note(format!("DEMO: throw-away token; export {CONFIG_VARIABLE}={}", config_file(directory).display()));
-    let made = Made { uri: uri.to_string(), algorithm: None };
-    output.data(&made, || format!("{}\n", made.uri))?;
-    Ok(Exit::Done)
-}
-
-fn generate(key: &KeyArgs, output: &Output) -> Result<Exit, Failure> {
-    let token = uri(&key.uri)?;
-    let new = inside::generate(&token, key.algorithm, &key.label, &key.id.0).map_err(hsm)?;
-    output.note(format!("DEMO: throw-away key, {}", new.public.algorithm()));
-    let made = Made { uri: new.uri.reached_as(&token).to_string(), algorithm: Some(new.public.algorithm()) };
-    output.data(&made, || format!("{}\n", made.uri))?;
-    Ok(Exit::Done)
-}
-
-#[derive(Serialize)]
-struct Certified {
-    fingerprint: String,
-    file: String,
-}
-
-fn certify(args: &CertArgs, output: &Output) -> Result<Exit, Failure> {
-    let cert = inside::certify(&request(args)?).map_err(hsm)?;
-    let text = inside::armor(&cert)?;
-    let fingerprint = cert.fingerprint().to_hex();
-    output.note(format!("DEMO: throw-away certificate {fingerprint}"));
-    if args.output == Path::new("-") {
-        let written = std::io::stdout().lock().write_all(&text);
-        written.map_err(|error| Failure::new("OUTPUT", Exit::Io, format!("stdout: {error}")))?;
-        return Ok(Exit::Done);
-    }
-    inside::write_new(&args.output, &text, 0o644)?;
-    let file = args.output.display().to_string();
-    output.data(&Certified { fingerprint: fingerprint.clone(), file }, || format!("{fingerprint}\n"))?;
-    Ok(Exit::Done)
-}
-
-fn request(args: &CertArgs) -> Result<Certificate, Failure> {
-    let usage = |message: &str| Failure::new("USAGE", Exit::Usage, message).hint("see --help");
-    let subkey = args.subkey.as_deref().map(uri).transpose()?;
-    let role = match (args.role, subkey) {
-        (RoleArg::Signing, None) => Role::Signing,
-        (RoleArg::Signing, Some(_)) => return Err(usage("--subkey goes with --role embassy only")),
-        (RoleArg::Embassy, Some(subkey)) => Role::Embassy { subkey },
-        (RoleArg::Embassy, None) => return Err(usage("--role embassy needs --subkey")),
-    };
-    let mut request = Certificate::new(role, uri(&args.primary)?, &args.user_id);
-    request.version = args.version;
-    if let Some(created) = args.created {
-        request.created = created.into();
-    }
-    if let Some(expires) = args.expires {
-        let validity = SystemTime::from(expires).duration_since(request.created);
-        request.validity = Some(validity.map_err(|_| usage("--expires is before the creation time"))?);
-    }
-    Ok(request)
-}
-
-fn uri(text: &str) -> Result<Uri, Failure> {
-    Uri::parse(text).map_err(hsm)
-}
-
-fn list(text: &str, output: &Output) -> Result<Exit, Failure> {
-    let wanted = uri(text)?;
-    let token = Token::open(&wanted, None).map_err(hsm)?;
-    let keys = token.list().map_err(|error| hsm(Error::from(error)))?;
-    let rows: Vec<_> = keys
-        .iter()
-        .map(|(uri, public)| Made { uri: uri.reached_as(&wanted).to_string(), algorithm: Some(public.algorithm()) })
-        .collect();
-    let line =
-        |(row, (_, public)): (&Made, &(Uri, PublicKey))| format!("{}  {}\n", row.uri, escape(&public.to_string()));
-    output.rows(&rows, || rows.iter().zip(&keys).map(line).collect())?;
-    Ok(Exit::Done)
 }
