@@ -16,6 +16,7 @@ use sequoia_openpgp::{KeyHandle, Packet};
 use zstd::bulk::Decompressor;
 
 use crate::frame::{self, FrameError};
+use crate::ordered::StreamError;
 use crate::packet::{PacketError, Packets};
 
 const PKESK_TAG: u8 = 1;
@@ -239,6 +240,28 @@ impl PouchKey {
             return Ok(Self { profile, key, pkesks: sealed.pkesks.to_vec() });
         }
         Err(KeyError::NotForUs { count, key: ours.to_hex() })
+    }
+
+    /// Takes a session key that [`PouchKey::export`] gave, for the pouch whose first part is given.
+    ///
+    /// # Errors
+    /// [`KeyError::Part`], [`KeyError::Memory`].
+    pub fn from_session_key(
+        profile: Profile,
+        key: &[u8; KEY_BYTES],
+        part: &Part,
+        bytes: &[u8],
+    ) -> Result<Self, KeyError> {
+        let sealed = SealedPart::parse(part, bytes)?;
+        Ok(Self { profile, key: LockedBytes::copy_of(key)?, pkesks: sealed.pkesks.to_vec() })
+    }
+
+    /// Opens one part alone. Memory: at most twice its size.
+    ///
+    /// # Errors
+    /// [`StreamError::Part`], [`StreamError::SetUp`].
+    pub fn open(&self, part: &Part, bytes: Vec<u8>) -> Result<Vec<u8>, StreamError> {
+        Ok(PartOpener::new(self).map_err(StreamError::SetUp)?.open(part, bytes)?)
     }
 
     /// The key as `gpg --override-session-key` and `sq decrypt --session-key` take it: cipher number, colon, hex.
