@@ -22,6 +22,9 @@ wanted=(
     "sq             command -v sq"
     "age            command -v age"
     "zstd           command -v zstd"
+    "jq             command -v jq"
+    "sqv            command -v sqv"
+    "time           command -v /usr/bin/time"
     "tar            command -v tar"
     "strace         command -v strace"
     "nodejs         command -v node"
@@ -82,6 +85,12 @@ fi
 if [[ ! -x $cargo_deny ]]; then
     echo "installing into target/tools: cargo-deny $cargo_deny_version (cargo, some minutes)"
     cargo install --quiet --locked --root target/tools cargo-deny --version "$cargo_deny_version"
+fi
+
+# rPGP as a program and not as a dependency: it brings a hundred crates, half of them of an elder generation than ours.
+if [[ ! -x $rsop ]]; then
+    echo "installing into target/tools: rsop $rsop_version, rPGP's command line (cargo, some minutes)"
+    cargo install --quiet --locked --root target/tools rsop --version "$rsop_version" --no-default-features --features cli
 fi
 
 # All of the lock file, also what only other platforms build: cargo-deny looks at the whole graph, without a network.

@@ -105,6 +105,27 @@ impl Software {
         self.folder.join("spool").join(manifest.id().to_string())
     }
 
+    /// Writes the embassy's secret key, as other OpenPGP tools read it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_secret_key(&self, file: &Path) -> Result<(), String> {
+        let bytes = self.embassy.as_tsk().to_vec().map_err(|e| e.to_string())?;
+        std::fs::write(file, bytes).map_err(|e| format!("{}: {e}", file.display()))
+    }
+
+    /// The session key of a pouch in the spool.
+    ///
+    /// # Errors
+    /// The pouch is not there or not for the embassy.
+    pub fn pouch_key(&self, manifest: &Manifest) -> Result<PouchKey, String> {
+        let first = manifest.segments.first().ok_or("no segment")?;
+        let bytes =
+            std::fs::read(self.pouch(manifest).join(&first.name)).map_err(|e| format!("{}: {e}", first.name))?;
+        let mut key = self.key(&self.embassy, true)?;
+        PouchKey::obtain(manifest.profile, first, &bytes, &mut key).map_err(|e| e.to_string())
+    }
+
     /// Opens a pouch in the spool into a new private directory below `target`.
     ///
     /// # Errors
@@ -115,10 +136,7 @@ impl Software {
             Ok(std::fs::read(folder.join(&part.name)).unwrap_or_default())
         };
         let fetch: &Fetch<'_> = &fetch;
-        let first = manifest.segments.first().ok_or("no segment")?;
-        let bytes = fetch(first).map_err(|e| e.to_string())?;
-        let mut key = self.key(&self.embassy, true)?;
-        let key = PouchKey::obtain(manifest.profile, first, &bytes, &mut key).map_err(|e| e.to_string())?;
+        let key = self.pouch_key(manifest)?;
         let into = Dir::open_private(target).map_err(|e| e.to_string())?;
         Ok(unpack(manifest, &key, fetch, into, &|_| {}))
     }
