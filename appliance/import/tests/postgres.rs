@@ -104,7 +104,6 @@ fn what_is_damaged_or_not_as_declared_is_refused() {
     assert!(failure.message.contains(inner.rsplit('/').next().unwrap()), "{}", failure.message);
 
     // One row fewer than home says.
-    std::fs::remove_dir_all(cluster.path("backup")).unwrap();
     let (folder, declaration) = backup(&cluster);
     let more = edit(&declaration, |inner| {
         inner.databases[0].tables[1].rows_before = Some(5001);

@@ -7,46 +7,49 @@ use pouch_format::{
     DatabaseRows, Declaration, Identifier, Lsn, PostgresqlDeclaration, SystemIdentifier, TableRows, Tablespace, Text,
 };
 
-pub const BIN: &str = "/usr/lib/postgresql/15/bin";
+pub(crate) const BIN: &str = "/usr/lib/postgresql/15/bin";
 /// A table whose name must survive every quoting.
-pub const ODD_TABLE: &str = "o'dd \"ta\\ble\"\n\u{202e}x";
+pub(crate) const ODD_TABLE: &str = "o'dd \"ta\\ble\"\n\u{202e}x";
 
 /// Whether we must become `postgres` to run PostgreSQL.
-pub fn root() -> bool {
+pub(crate) fn root() -> bool {
     pouch_platform::effective_uid() == 0
 }
 
-pub fn run_as() -> Option<String> {
+pub(crate) fn run_as() -> Option<String> {
     root().then(|| "postgres".to_owned())
 }
 
 /// A directory that user postgres can reach.
-pub fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix("pg-").tempdir().unwrap();
     set_mode(folder.path(), 0o755);
     folder
 }
 
-pub fn set_mode(path: &Path, mode: u32) {
+pub(crate) fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
 }
 
+fn create_for_postgres(path: &Path) {
+    std::fs::create_dir(path).unwrap();
+    if root() {
+        let (uid, gid) = pouch_platform::user("postgres").unwrap().expect("these tests need user postgres");
+        std::os::unix::fs::chown(path, Some(uid), Some(gid)).unwrap();
+    }
+}
+
 /// A cluster that runs until dropped.
-pub struct Cluster {
-    pub folder: tempfile::TempDir,
+pub(crate) struct Cluster {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Cluster {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         assert!(Path::new(BIN).is_dir(), "these tests need PostgreSQL 15 in {BIN}");
         let cluster = Self { folder: folder() };
-        for name in ["home", "run", "fast", "backup"] {
-            let path = cluster.path(name);
-            std::fs::create_dir(&path).unwrap();
-            if root() {
-                let (uid, gid) = pouch_platform::user("postgres").unwrap().expect("these tests need user postgres");
-                std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
-            }
+        for name in ["home", "run", "fast"] {
+            create_for_postgres(&cluster.path(name));
         }
         let home = cluster.text("home");
         cluster.tool("initdb", &["-D", &home, "-k", "-U", "postgres", "-A", "trust", "--locale=C.UTF-8"]);
@@ -56,7 +59,7 @@ impl Cluster {
         cluster
     }
 
-    pub fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let fast = self.text("fast");
         self.sql("postgres", &format!("CREATE TABLESPACE fast LOCATION '{fast}'"));
         self.sql("postgres", "CREATE DATABASE land");
@@ -72,7 +75,7 @@ impl Cluster {
         self.sql("postgres", "ALTER SYSTEM SET listen_addresses = '127.0.0.1'");
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -80,7 +83,7 @@ impl Cluster {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    pub fn tool(&self, program: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn tool(&self, program: &str, arguments: &[&str]) -> Output {
         let mut command = as_postgres(&format!("{BIN}/{program}"));
         // The server that pg_ctl starts would keep a pipe open.
         let output = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).output().unwrap();
@@ -88,7 +91,7 @@ impl Cluster {
         output
     }
 
-    pub fn sql(&self, database: &str, sql: &str) -> String {
+    pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
         let mut command = as_postgres(&format!("{BIN}/psql"));
         command.args(["-X", "-A", "-t", "-q", "-h", &self.text("run"), "-U", "postgres", "-d", database, "-c", sql]);
         let output = command.output().unwrap();
@@ -97,9 +100,11 @@ impl Cluster {
     }
 
     /// A base backup as the tree of a pouch: `data/`, `tablespaces/<oid>/`.
-    pub fn backup(&self, into: &Path) -> Declaration {
-        let backup = self.text("backup");
-        let arguments = ["-h", &self.text("run"), "-U", "postgres", "-D", &backup, "-Ft", "-X", "fetch", "-c", "fast"];
+    pub(crate) fn backup(&self, into: &Path) -> Declaration {
+        let backup = into.parent().unwrap().join("backup");
+        create_for_postgres(&backup);
+        let backup = backup.to_str().unwrap();
+        let arguments = ["-h", &self.text("run"), "-U", "postgres", "-D", backup, "-Ft", "-X", "fetch", "-c", "fast"];
         self.tool("pg_basebackup", &arguments);
         let oid: u32 = self.sql("postgres", "SELECT oid FROM pg_tablespace WHERE spcname = 'fast'").parse().unwrap();
         let space = format!("tablespaces/{oid}");
@@ -153,11 +158,11 @@ impl Drop for Cluster {
     }
 }
 
-pub fn text(text: &str) -> Identifier {
+pub(crate) fn text(text: &str) -> Identifier {
     Text::try_from(text.to_owned()).unwrap()
 }
 
-pub fn as_postgres(program: &str) -> Command {
+pub(crate) fn as_postgres(program: &str) -> Command {
     if !root() {
         return Command::new(program);
     }

@@ -1,0 +1,28 @@
+//! `pouch-import inspect`
+
+use pouch_cli::explain::dir;
+use pouch_console::{Exit, Failure, Output};
+use pouch_format::{MANIFEST_FILE, Manifest, Sha256Digest, limits};
+use pouch_platform::Dir;
+use serde_json::json;
+
+use crate::cli::InspectArgs;
+use crate::output::manifest;
+
+pub(crate) fn run(arguments: &InspectArgs, output: &Output) -> Result<Exit, Failure> {
+    let bytes = Dir::open(&arguments.pouch)
+        .and_then(|dir| dir.read_bounded(MANIFEST_FILE, limits::MANIFEST_BYTES))
+        .map_err(dir)?;
+    let claimed = Manifest::parse(&bytes).map_err(|error| {
+        Failure::new(error.rule(), Exit::Data, &error)
+            .fact("source", arguments.pouch.display())
+            .hint("nothing was written; this is no pouch, or a damaged one")
+    })?;
+    let digest = Sha256Digest(openssl::sha::sha256(&bytes));
+    output.data(&json!({ "verified": false, "manifest_sha256": digest, "manifest": claimed }), || {
+        let heading = "UNVERIFIED: whoever made the files claims this.";
+        format!("{heading}\n\n{}", manifest::text(&claimed, &digest))
+    })?;
+    output.note(format!("\nto verify it: {}", crate::suggest::verify(&arguments.pouch)));
+    Ok(Exit::Done)
+}
