@@ -3,8 +3,10 @@
 //! What the tests and the demo share lives here; the tests themselves lie beside this folder and are listed in
 //! `Cargo.toml`. Start reading at `main_path.rs`, or at `bin/demo.rs` for the whole way of the data.
 
+pub mod kill;
 pub mod place;
 pub mod postgres;
 pub mod process;
 pub mod sample;
 pub mod software;
+pub mod vectors;

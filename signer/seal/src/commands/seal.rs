@@ -21,12 +21,13 @@ use crate::explain as explain_seal;
 
 pub(crate) fn run(cli: &Cli, arguments: &SealArgs, output: &Output) -> Result<Exit, Failure> {
     let config = load(cli)?.values;
-    let plan = Plan::new(&config, arguments)?;
+    let registry = config.registry.get(&arguments.registry).ok_or_else(|| unknown_registry(&config, arguments))?;
     if arguments.dry_run {
-        return dry_run(&config, arguments, &plan, output);
+        return dry_run(&config, arguments, &Plan::new(&config, registry, arguments)?, output);
     }
-    // The lock and the configuration first, the PIN last: nobody types it for nothing.
+    // The lock first and the PIN last: nobody types it for nothing, and two runs do not meet at the token.
     let mut spool = Spool::open(&config.spool, &config.state, &arguments.registry).map_err(explain_seal::spool)?;
+    let plan = Plan::new(&config, registry, arguments)?;
     let mut signer = log_in(&plan, arguments, output)?;
     let started = Instant::now();
     let progress = Bar(pouch_console::Progress::bytes(output, &format!("sealing {}", arguments.registry), None));
@@ -58,8 +59,7 @@ struct Plan<'c> {
 }
 
 impl<'c> Plan<'c> {
-    fn new(config: &'c Config, arguments: &SealArgs) -> Result<Self, Failure> {
-        let registry = config.registry.get(&arguments.registry).ok_or_else(|| unknown_registry(config, arguments))?;
+    fn new(config: &'c Config, registry: &'c RegistryConfig, arguments: &SealArgs) -> Result<Self, Failure> {
         let profile = arguments.profile.map_or(registry.profile, Profile::from);
         let level = arguments.level.map_or(i64::from(registry.level), |level| level);
         let options = PartOptions {
