@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 
 # One line each: the Debian package, and how to see that what it brings is there.
 wanted=(
+    "ca-certificates ls /etc/ssl/certs/ca-certificates.crt"
     "gcc            command -v cc"
     "make           command -v make"
     "perl           command -v perl"
