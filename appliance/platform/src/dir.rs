@@ -1,9 +1,8 @@
 //! A directory, and what is beneath it.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::File,
-    io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -12,18 +11,13 @@ use std::{
 };
 
 use nix::{
-    dir::{OwningIter, Type},
     errno::Errno,
-    fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2},
-    sys::{
-        stat::{Mode, UtimensatFlags, fchmod, fstat, fstatat, futimens, mkdirat, utimensat},
-        statvfs::fstatvfs,
-        time::TimeSpec,
-    },
+    fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
+    sys::stat::{Mode, fchmod, mkdirat},
     unistd::{UnlinkatFlags, fsync, syncfs, unlinkat},
 };
 
-use crate::{Action, DirError, Kind, Metadata, effective_uid, file::mtime_only, file_metadata};
+use crate::{Action, DirError, Kind, file_metadata};
 
 /// How often a resolution that raced with a rename is tried again.
 const RETRIES: usize = 128;
@@ -36,22 +30,6 @@ const RETRIES: usize = 128;
 pub struct Dir {
     fd: OwnedFd,
     /// For messages only.
-    path: PathBuf,
-}
-
-/// One entry of a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its name, never `.` or `..`.
-    pub name: OsString,
-    /// What it is, as far as the directory says; [`Dir::metadata`] says for sure.
-    pub kind: Option<Kind>,
-}
-
-/// The entries of a directory, as the system gives them.
-#[derive(Debug)]
-pub struct Entries {
-    iter: OwningIter,
     path: PathBuf,
 }
 
@@ -81,20 +59,6 @@ impl Dir {
         let dir = Self::open(path)?;
         dir.check_private()?;
         Ok(dir)
-    }
-
-    /// Checks that only this user can change the directory.
-    ///
-    /// # Errors
-    /// [`DirError::NotPrivate`] as for [`Dir::open_private`].
-    pub fn check_private(&self) -> Result<(), DirError> {
-        let Metadata { uid: owner, mode, .. } = self.own_metadata()?;
-        let user = effective_uid();
-        if owner == user && mode & 0o022 == 0 {
-            Ok(())
-        } else {
-            Err(DirError::NotPrivate { path: self.path.clone(), owner, mode, user })
-        }
     }
 
     /// The path it was opened by, for messages.
@@ -178,50 +142,6 @@ impl Dir {
         self.open_as(name.as_ref(), OFlag::O_RDWR | OFlag::O_CREAT, Action::Open)
     }
 
-    /// Metadata of a name beneath, without following it if it is a link.
-    ///
-    /// # Errors
-    /// [`DirError::System`].
-    pub fn metadata(&self, name: impl AsRef<Path>) -> Result<Metadata, DirError> {
-        let name = name.as_ref();
-        let (parent, last) = self.parent_of(name)?;
-        let at = parent.as_ref().unwrap_or(self);
-        let stat = fstatat(&at.fd, last, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|e| self.fail(Action::Stat, name, e))?;
-        Ok(Metadata::from(&stat))
-    }
-
-    /// Metadata of the directory itself.
-    ///
-    /// # Errors
-    /// [`DirError::System`].
-    pub fn own_metadata(&self) -> Result<Metadata, DirError> {
-        let stat = fstat(&self.fd).map_err(|e| self.fail(Action::Stat, Path::new(""), e))?;
-        Ok(Metadata::from(&stat))
-    }
-
-    /// Whether a name is taken, by whatever.
-    ///
-    /// # Errors
-    /// [`DirError::System`] if that cannot be told.
-    pub fn exists(&self, name: impl AsRef<Path>) -> Result<bool, DirError> {
-        match self.metadata(name) {
-            Ok(_) => Ok(true),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// The entries, unsorted, one at a time.
-    ///
-    /// # Errors
-    /// [`DirError::System`]; so may every entry.
-    pub fn entries(&self) -> Result<Entries, DirError> {
-        let fail = |e| self.fail(Action::Read, Path::new(""), e);
-        let fd = self.openat2(Path::new("."), OFlag::O_DIRECTORY | OFlag::O_RDONLY, Mode::empty()).map_err(fail)?;
-        let iter = nix::dir::Dir::from_fd(fd).map_err(fail)?.into_iter();
-        Ok(Entries { iter, path: self.path.clone() })
-    }
-
     /// Removes a file, or whatever else is not a directory.
     ///
     /// # Errors
@@ -254,37 +174,6 @@ impl Dir {
     /// [`DirError::System`]; then nothing is known to be durable.
     pub fn sync_file_system(&self) -> Result<(), DirError> {
         syncfs(&self.fd).map_err(|e| self.fail(Action::Sync, Path::new(""), e))
-    }
-
-    /// Sets the directory's time of change, in seconds since 1970.
-    ///
-    /// # Errors
-    /// [`DirError::System`].
-    pub fn set_mtime(&self, seconds: i64) -> Result<(), DirError> {
-        let (atime, mtime) = mtime_only(TimeSpec::new(seconds, 0));
-        futimens(&self.fd, &atime, &mtime).map_err(|e| self.fail(Action::Set, Path::new(""), e))
-    }
-
-    /// Sets a name's time of change, in seconds and nanoseconds since 1970; a link itself, not what it leads to.
-    ///
-    /// # Errors
-    /// [`DirError::System`].
-    pub fn set_mtime_of(&self, name: impl AsRef<Path>, seconds: i64, nanos: u32) -> Result<(), DirError> {
-        let name = name.as_ref();
-        let (parent, last) = self.parent_of(name)?;
-        let at = parent.as_ref().unwrap_or(self);
-        let (atime, mtime) = mtime_only(TimeSpec::new(seconds, nanos.into()));
-        utimensat(&at.fd, last, &atime, &mtime, UtimensatFlags::NoFollowSymlink)
-            .map_err(|e| self.fail(Action::Set, name, e))
-    }
-
-    /// Bytes that this user can still write to the directory's file system.
-    ///
-    /// # Errors
-    /// [`DirError::System`].
-    pub fn free_bytes(&self) -> Result<u64, DirError> {
-        let stat = fstatvfs(&self.fd).map_err(|e| self.fail(Action::Stat, Path::new(""), e))?;
-        Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
     }
 
     fn open_as(&self, name: &Path, flags: OFlag, action: Action) -> Result<File, DirError> {
@@ -368,33 +257,4 @@ fn check_name(name: &Path) -> Result<(), DirError> {
         // `Path` drops a `.` in the middle of a path.
         && bytes.split(|byte| *byte == b'/').all(|part| part != b".");
     if plain { Ok(()) } else { Err(DirError::Name { name: name.to_owned() }) }
-}
-
-impl Iterator for Entries {
-    type Item = Result<Entry, DirError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let entry = match self.iter.next()? {
-                Ok(entry) => entry,
-                Err(e) => return Some(Err(DirError::system(Action::Read, self.path.clone(), e))),
-            };
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name != "." && name != ".." {
-                return Some(Ok(Entry { name: name.to_owned(), kind: entry.file_type().map(kind_of) }));
-            }
-        }
-    }
-}
-
-fn kind_of(kind: Type) -> Kind {
-    match kind {
-        Type::Fifo => Kind::Fifo,
-        Type::CharacterDevice => Kind::CharDevice,
-        Type::Directory => Kind::Directory,
-        Type::BlockDevice => Kind::BlockDevice,
-        Type::File => Kind::File,
-        Type::Symlink => Kind::Symlink,
-        Type::Socket => Kind::Socket,
-    }
 }

@@ -3,7 +3,9 @@
 //! No other crate of the workspace may use `nix` or `unsafe`. This one knows nothing of pouches, parses nothing from
 //! outside, and never follows a symbolic link below a [`Dir`]. Start reading at [`Dir`].
 
+mod attributes;
 mod dir;
+mod entries;
 mod error;
 mod file;
 mod lock;
@@ -12,10 +14,12 @@ mod metadata;
 mod process;
 mod read;
 mod rename;
+mod signals;
 mod tree;
 mod tty;
 
-pub use dir::{Dir, Entries, Entry};
+pub use dir::Dir;
+pub use entries::{Entries, Entry};
 pub use error::{Action, DirError};
 pub use file::{set_file_mtime, set_pipe_size, sync_range_start};
 pub use lock::{Lock, LockError};

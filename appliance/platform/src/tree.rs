@@ -12,7 +12,7 @@ use nix::{
     unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, unlinkat},
 };
 
-use crate::{Action, Dir, DirError, Kind, dir::Entries};
+use crate::{Action, Dir, DirError, Entries, Kind};
 
 /// Directories open at once, and so the deepest tree.
 const DEPTH: usize = 256;

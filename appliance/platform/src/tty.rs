@@ -6,12 +6,11 @@ use std::{
 };
 
 use nix::sys::{
-    signal::{SigSet, SigmaskHow, Signal, raise},
-    signalfd::{SfdFlags, SignalFd},
+    signal::raise,
     termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr},
 };
 
-use crate::{LockedBytes, MemoryError};
+use crate::{LockedBytes, MemoryError, signals::HeldSignals};
 
 /// Longest secret, in bytes.
 const LONGEST: usize = 512;
@@ -66,18 +65,13 @@ pub fn read_secret_from(tty: &mut File, prompt: &str) -> Result<LockedBytes, Tty
 struct Quiet<'t> {
     tty: &'t mut File,
     before: Termios,
-    mask: SigSet,
-    signals: SignalFd,
-    pending: Option<Signal>,
+    signals: Option<HeldSignals>,
 }
 
 impl<'t> Quiet<'t> {
     fn enter(tty: &'t mut File) -> io::Result<Self> {
         let before = tcgetattr(&*tty)?;
-        let held: SigSet =
-            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP].into_iter().collect();
-        let signals = SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        let mask = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let signals = Some(HeldSignals::hold()?);
         let mut raw = before.clone();
         raw.local_flags &= !(LocalFlags::ECHO | LocalFlags::ECHONL | LocalFlags::ICANON | LocalFlags::ISIG);
         for (index, value) in [(SpecialCharacterIndices::VMIN, 0), (SpecialCharacterIndices::VTIME, WAIT)] {
@@ -86,7 +80,7 @@ impl<'t> Quiet<'t> {
             }
         }
         // From here on dropping restores both.
-        let quiet = Self { tty, before, mask, signals, pending: None };
+        let quiet = Self { tty, before, signals };
         tcsetattr(&*quiet.tty, SetArg::TCSAFLUSH, &raw)?;
         Ok(quiet)
     }
@@ -98,7 +92,7 @@ impl<'t> Quiet<'t> {
         let mut byte = LockedBytes::zeroed(1)?;
         let mut length = 0;
         loop {
-            if self.signalled()? {
+            if HeldSignals::pending().is_some() {
                 return Err(TtyError::Cancelled);
             }
             if self.tty.read(byte.as_mut())? == 0 {
@@ -123,24 +117,18 @@ impl<'t> Quiet<'t> {
         secret.truncate(length);
         Ok(secret)
     }
-
-    fn signalled(&mut self) -> io::Result<bool> {
-        if let Some(info) = self.signals.read_signal()? {
-            self.pending = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok());
-        }
-        Ok(self.pending.is_some())
-    }
 }
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
         let _ = self.tty.write_all(b"\n");
         let _ = tcsetattr(&*self.tty, SetArg::TCSAFLUSH, &self.before);
-        if let Some(signal) = self.pending {
-            // Held back still; it takes effect with the mask.
+        let pending = HeldSignals::pending();
+        // What a signal did before it does again, now that the terminal is as it was.
+        drop(self.signals.take());
+        if let Some(signal) = pending {
             let _ = raise(signal);
         }
-        let _ = self.mask.thread_set_mask();
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use pouch_format::{Blake3Digest, EntryPath, Rule, Totals};
-use pouch_platform::{Dir, DirError, set_file_mtime, sync_range_start};
+use pouch_platform::{Dir, DirError, Metadata, set_file_mtime, sync_range_start};
 
 use crate::{Budget, Fault, Sink};
 
@@ -147,13 +147,13 @@ where
     F: FnMut(&EntryReport<'_>) -> Result<(), E>,
     E: std::error::Error,
 {
-    /// Writes beneath `root`, which must be an empty directory of this user and closed to all others, and tells
+    /// Writes beneath `root`, which must be an empty directory of this user with mode 0700, and tells
     /// `on_entry` of every directory once created and every file once complete, in the order of the archive.
     ///
     /// # Errors
     /// [`DirError::NotPrivate`] in [`TreeError::Dir`].
     pub fn new(root: Dir, budget: Budget, on_entry: F) -> Result<Self, TreeError<E>> {
-        root.check_private()?;
+        check_closed(&root)?;
         Ok(Self { root, open: Vec::new(), file: None, budget, totals: Totals::default(), ended: false, on_entry })
     }
 
@@ -300,6 +300,17 @@ impl OpenFile {
 
     fn out_of_turn<E: std::error::Error>(&self) -> TreeError<E> {
         TreeError::OutOfTurn { path: self.path.clone(), written: self.written, size: self.size }
+    }
+}
+
+/// Mode 0700 and owned by this user, so that nobody else can look in, and no setgid bit is handed down.
+fn check_closed(root: &Dir) -> Result<(), DirError> {
+    root.check_private()?;
+    let Metadata { uid: owner, mode, .. } = root.own_metadata()?;
+    if mode == 0o700 {
+        Ok(())
+    } else {
+        Err(DirError::NotPrivate { path: root.path().to_owned(), owner, mode, user: owner })
     }
 }
 

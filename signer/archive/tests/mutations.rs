@@ -1,5 +1,15 @@
 //! Every byte of an archive counts: each flip, cut and addition is refused, or makes another archive in the canonical
 //! form, which the digests in the manifest then refuse.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

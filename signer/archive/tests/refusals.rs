@@ -1,4 +1,14 @@
 //! Every hostile archive is refused by the rule that it breaks, and nothing of it is accepted.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking"
+)]
 
 mod hostile;
 

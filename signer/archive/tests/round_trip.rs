@@ -1,20 +1,29 @@
 //! What goes in comes out: writer, walker, messages and writer of trees.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
 use std::convert::Infallible;
 
-use common::{Tree, any_tree, pack, path, read_back, sample, totals, unpack};
+use common::{Root, Tree, any_tree, pack, path, read_back, sample, totals, unpack};
 use pouch_archive::{Budget, CanonicalTar, FrameWriter, Mode, TreeWriter, Verdict, lint, receive, walk};
-use pouch_platform::Dir;
 use proptest::prelude::*;
 
 #[test]
 fn a_sample_comes_back() {
-    let root = tempfile::tempdir().unwrap();
+    let root = Root::new();
     let archive = pack(&sample());
-    assert_eq!(unpack(&archive, Mode::Canonical, root.path()).unwrap(), totals(&sample()));
-    assert_eq!(read_back(root.path()), sample());
+    assert_eq!(unpack(&archive, Mode::Canonical, &root.path()).unwrap(), totals(&sample()));
+    assert_eq!(read_back(&root.path()), sample());
     assert_eq!(lint(archive.as_slice()).unwrap(), Verdict::Accepted(totals(&sample())));
 }
 
@@ -23,24 +32,23 @@ proptest! {
 
     #[test]
     fn any_tree_comes_back(tree in any_tree()) {
-        let root = tempfile::tempdir().unwrap();
+        let root = Root::new();
         let archive = pack(&tree);
         prop_assert_eq!(archive.len() % 512, 0);
-        prop_assert_eq!(unpack(&archive, Mode::Canonical, root.path()).unwrap(), totals(&tree));
-        prop_assert_eq!(read_back(root.path()), tree);
+        prop_assert_eq!(unpack(&archive, Mode::Canonical, &root.path()).unwrap(), totals(&tree));
+        prop_assert_eq!(read_back(&root.path()), tree);
     }
 
     #[test]
     fn any_tree_comes_back_by_way_of_messages(tree in any_tree()) {
-        let root = tempfile::tempdir().unwrap();
+        let root = Root::new();
         let mut messages = Vec::new();
         let budget = Budget::exactly(totals(&tree));
         walk(pack(&tree).as_slice(), Mode::Canonical, budget, &mut FrameWriter::new(&mut messages)).unwrap();
-        let dir = Dir::open_private(root.path()).unwrap();
-        let mut writer = TreeWriter::new(dir, budget, |_| Ok::<_, Infallible>(())).unwrap();
+                let mut writer = TreeWriter::new(root.dir(), budget, |_| Ok::<_, Infallible>(())).unwrap();
         receive(messages.as_slice(), &mut writer).unwrap();
         writer.commit().unwrap();
-        prop_assert_eq!(read_back(root.path()), tree);
+        prop_assert_eq!(read_back(&root.path()), tree);
     }
 
     #[test]
@@ -85,7 +93,7 @@ fn large_files_come_back() {
     tree.insert(path("large-zero"), (2, Some(vec![0; 3_000_000])));
     tree.insert(path("zero-behind"), (3, Some([content[..100_000].to_vec(), vec![0; 400_000]].concat())));
     tree.insert(path("zero-before"), (4, Some([vec![0; 400_000], content[..100_000].to_vec()].concat())));
-    let root = tempfile::tempdir().unwrap();
-    unpack(&pack(&tree), Mode::Canonical, root.path()).unwrap();
-    assert_eq!(read_back(root.path()), tree);
+    let root = Root::new();
+    unpack(&pack(&tree), Mode::Canonical, &root.path()).unwrap();
+    assert_eq!(read_back(&root.path()), tree);
 }

@@ -1,4 +1,14 @@
 //! Stock tools read what we write, all of them the same; and we accept what they write as POSIX says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -8,7 +18,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{Told, pack, read_back, sample, told, unpack};
+use common::{Root, Told, pack, read_back, sample, told, unpack};
 use pouch_archive::{Mode, Verdict, lint};
 
 fn run(command: &mut Command) -> Vec<u8> {
@@ -95,9 +105,9 @@ fn accepted(archive: &[u8], expected: &common::Tree) {
         Verdict::Accepted(_) => {}
         Verdict::Refused { rule, offset, text } => panic!("{rule} at {offset}: {text}"),
     }
-    let root = tempfile::tempdir().unwrap();
-    unpack(archive, Mode::Strict, root.path()).unwrap();
-    assert_eq!(&read_back(root.path()), expected);
+    let root = Root::new();
+    unpack(archive, Mode::Strict, &root.path()).unwrap();
+    assert_eq!(&read_back(&root.path()), expected);
 }
 
 #[test]

@@ -197,3 +197,22 @@ pub fn told(archive: &[u8]) -> Option<Vec<Told>> {
     assert!(tar.finish().unwrap().inner == archive);
     Some(sink.0)
 }
+
+/// An empty directory of mode 0700 in a scratch place of its own.
+pub struct Root(tempfile::TempDir);
+
+impl Root {
+    pub fn new() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        Dir::open(place.path()).unwrap().create_dir("root").unwrap();
+        Self(place)
+    }
+
+    pub fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("root")
+    }
+
+    pub fn dir(&self) -> Dir {
+        Dir::open(self.path()).unwrap()
+    }
+}

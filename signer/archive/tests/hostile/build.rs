@@ -65,7 +65,7 @@ impl Header {
 
     /// The sum of all bytes with the field taken as spaces, bytes counted as signed if so wanted.
     pub fn sum(&self, signed: bool) -> i64 {
-        let byte_value = |byte: u8| if signed { i64::from(byte as i8) } else { i64::from(byte) };
+        let byte_value = |byte: u8| if signed { i64::from(byte.cast_signed()) } else { i64::from(byte) };
         let all: i64 = self.bytes.iter().map(|byte| byte_value(*byte)).sum();
         let field: i64 = self.bytes[148..156].iter().map(|byte| byte_value(*byte)).sum();
         all - field + 8 * 32
