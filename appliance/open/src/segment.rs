@@ -28,6 +28,15 @@ const CHUNK_OCTET: u8 = 14;
 const TAG_BYTES: usize = 16;
 const SALT_BYTES: usize = 32;
 const BLOCK_BYTES: usize = 16;
+const OTHER_PROFILE: &str = "an encrypted session key that is not of the profile";
+
+/// The version of every encrypted-session-key packet of a profile.
+const fn pkesk_version(profile: Profile) -> u8 {
+    match profile {
+        Profile::Rfc9580 => 6,
+        Profile::Rfc4880 => 3,
+    }
+}
 
 /// Why a sealed part is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +130,7 @@ pub(crate) struct SealedPart<'a> {
 
 impl<'a> SealedPart<'a> {
     /// Checks size, digest and the outer grammar: one or more PKESK, one SEIPD, nothing else.
-    pub(crate) fn parse(part: &'a Part, bytes: &'a [u8]) -> Result<Self, PartError> {
+    pub(crate) fn parse(profile: Profile, part: &'a Part, bytes: &'a [u8]) -> Result<Self, PartError> {
         let name = || part.name.clone();
         // SEGMENT-SIZE, SEGMENT-DIGEST
         if bytes.len() as u64 != part.size {
@@ -151,6 +160,9 @@ impl<'a> SealedPart<'a> {
                             part: name(),
                             flaw: "an encrypted session key over 4096 bytes",
                         });
+                    }
+                    if packet.body.first() != Some(&pkesk_version(profile)) {
+                        return Err(PartError::Pkesk { part: name(), flaw: OTHER_PROFILE });
                     }
                 }
                 SEIPD_TAG if recipients == 0 => {
@@ -205,6 +217,18 @@ pub enum KeyError {
     Memory(#[from] pouch_platform::MemoryError),
 }
 
+impl KeyError {
+    /// The rule that refuses; none if the machine does.
+    #[must_use]
+    pub fn rule(&self) -> Option<Rule> {
+        match self {
+            KeyError::Part(error) => Some(error.rule()),
+            KeyError::NotForUs { .. } | KeyError::Refused { .. } => Some(Rule::OpenpgpPkesk),
+            KeyError::Memory(_) => None,
+        }
+    }
+}
+
 impl PouchKey {
     /// Asks `decryptor` for the session key of the pouch whose first part is given: one operation of the token.
     ///
@@ -216,7 +240,7 @@ impl PouchKey {
         bytes: &[u8],
         decryptor: &mut dyn Decryptor,
     ) -> Result<Self, KeyError> {
-        let sealed = SealedPart::parse(part, bytes)?;
+        let sealed = SealedPart::parse(profile, part, bytes)?;
         let ours = decryptor.public().fingerprint();
         let ours_handle = KeyHandle::from(&ours);
         let mut packets = Packets::new(sealed.pkesks);
@@ -224,8 +248,7 @@ impl PouchKey {
         while let Ok(Some(packet)) = packets.next() {
             count += 1;
             let Some(pkesk) = read_pkesk(profile, packet.whole) else {
-                let flaw = "an encrypted session key that is not of the profile";
-                return Err(PartError::Pkesk { part: part.name.clone(), flaw }.into());
+                return Err(PartError::Pkesk { part: part.name.clone(), flaw: OTHER_PROFILE }.into());
             };
             if !pkesk.recipient().is_some_and(|recipient| recipient.aliases(&ours_handle)) {
                 continue;
@@ -252,7 +275,7 @@ impl PouchKey {
         part: &Part,
         bytes: &[u8],
     ) -> Result<Self, KeyError> {
-        let sealed = SealedPart::parse(part, bytes)?;
+        let sealed = SealedPart::parse(profile, part, bytes)?;
         Ok(Self { profile, key: LockedBytes::copy_of(key)?, pkesks: sealed.pkesks.to_vec() })
     }
 
@@ -301,7 +324,7 @@ impl<'k> PartOpener<'k> {
 
     /// Opens `bytes`, of which exactly `part.content` bytes come out. Memory: at most twice the larger of both.
     pub(crate) fn open(&mut self, part: &Part, bytes: Vec<u8>) -> Result<Vec<u8>, PartError> {
-        let sealed = SealedPart::parse(part, &bytes)?;
+        let sealed = SealedPart::parse(self.key.profile, part, &bytes)?;
         if sealed.pkesks != self.key.pkesks {
             let flaw = "other encrypted session keys than the first part has";
             return Err(PartError::Pkesk { part: part.name.clone(), flaw });

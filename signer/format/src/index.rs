@@ -27,7 +27,8 @@ pub enum IndexEntry {
     Directory {
         /// Its path.
         path: EntryPath,
-        /// Permission bits of the source; told, never applied.
+        /// Permission bits of the source, at most 0o777; told, never applied.
+        #[serde(deserialize_with = "permission_bits")]
         mode: u32,
         /// Seconds since 1970.
         mtime: i64,
@@ -36,7 +37,8 @@ pub enum IndexEntry {
     File {
         /// Its path.
         path: EntryPath,
-        /// Permission bits of the source; told, never applied.
+        /// Permission bits of the source, at most 0o777; told, never applied.
+        #[serde(deserialize_with = "permission_bits")]
         mode: u32,
         /// Seconds since 1970.
         mtime: i64,
@@ -47,6 +49,13 @@ pub enum IndexEntry {
         /// BLAKE3 of its content.
         blake3: Blake3Digest,
     },
+}
+
+fn permission_bits<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    match u32::deserialize(from)? {
+        mode @ 0..=0o777 => Ok(mode),
+        mode => Err(serde::de::Error::invalid_value(serde::de::Unexpected::Unsigned(mode.into()), &"permission bits")),
+    }
 }
 
 /// The last line of an index.

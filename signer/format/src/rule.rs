@@ -36,7 +36,7 @@ rules! {
     ManifestSize "MANIFEST-SIZE" "A manifest is at most 16 MiB.";
     ManifestSyntax "MANIFEST-SYNTAX" "A manifest is one JSON object with exactly the known fields.";
     ManifestCanonical "MANIFEST-CANONICAL" "A manifest is byte for byte the canonical encoding of what it says.";
-    ManifestVersion "MANIFEST-VERSION" "The format version and kind are ones that this reader knows.";
+    ManifestVersion "MANIFEST-VERSION" "The format version is one that this reader knows.";
     ManifestRange "MANIFEST-RANGE" "Every number of a manifest is within its limit and the totals agree.";
     ManifestChain "MANIFEST-CHAIN" "Sequence 1 has no predecessor, every other sequence has one.";
     SignGrammar "SIGN-GRAMMAR" "A signature file holds binary detached signature packets and nothing else.";
@@ -57,7 +57,7 @@ rules! {
     ImportTime "IMPORT-TIME" "The time of sealing never goes back along a sequence, nor before this software was built.";
     ImportState "IMPORT-STATE" "The state of the embassy is readable.";
     OpenpgpGrammar "OPENPGP-GRAMMAR" "A sealed part is one OpenPGP message of exactly the packets of the profile.";
-    OpenpgpPkesk "OPENPGP-PKESK" "Every sealed part carries the same encrypted session keys, at most 16, of bounded size.";
+    OpenpgpPkesk "OPENPGP-PKESK" "Every sealed part carries the same encrypted session keys, at most 16, one of them for the reader.";
     OpenpgpIntegrity "OPENPGP-INTEGRITY" "A sealed part decrypts and authenticates to its last byte.";
     ZstdFrame "ZSTD-FRAME" "A payload is one zstd frame with content size, checksum, window up to 128 MiB, no dictionary.";
     ZstdSize "ZSTD-SIZE" "A frame holds exactly the bytes that its header and the manifest state.";
