@@ -47,7 +47,7 @@ impl Emergency {
         fs::rename(software.pouch(&manifest), at("pouch")).unwrap();
         fs::copy(at("home.pgp"), at("pouch/home.pgp")).unwrap();
         software.write_secret_key(&at("pouch/embassy.key")).unwrap();
-        fs::write(at("pouch/key.txt"), &session_key).unwrap();
+        fs::copy(OPENPGP_JS, at("pouch/openpgp.cjs")).unwrap();
         fs::create_dir(at("gnupg")).unwrap();
         fs::set_permissions(at("gnupg"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         Self { folder, manifest, session_key }
@@ -90,7 +90,8 @@ impl Emergency {
         let file = self.pouch().join(file);
         let bytes = fs::read(&file).unwrap();
         let mut flipped = bytes.clone();
-        flipped[bytes.len() / 2] ^= 1;
+        // Near the end: a session key that is given by hand makes what stands in front meaningless.
+        flipped[bytes.len() - 8] ^= 1;
         fs::write(&file, flipped).unwrap();
         look();
         fs::write(&file, bytes).unwrap();
@@ -126,7 +127,7 @@ fn gnupg_and_sq_open_a_pouch_of_profile_rfc4880() {
 }
 
 #[test]
-fn rpgp_opens_a_pouch_of_profile_rfc9580() {
+fn rpgp_and_openpgp_js_open_a_pouch_of_profile_rfc9580() {
     let emergency = Emergency::new(Profile::Rfc9580);
     emergency.all_lines("rfc9580");
     let version = emergency.line("sq version 2>&1 || sq --version 2>&1").unwrap();
@@ -135,29 +136,18 @@ fn rpgp_opens_a_pouch_of_profile_rfc9580() {
     if number >= vec![1, 2] {
         emergency.all_lines("rfc9580 sq");
     } else {
-        println!("sq {version} on the path does not know RFC 9580, so its lines are not run; rPGP's were");
+        println!("sq {version} on the path does not know RFC 9580, so its lines are not run; the others were");
     }
 }
 
 #[test]
-fn openpgp_js_opens_pouches_of_both_profiles() {
+fn stock_tools_refuse_a_segment_that_does_not_authenticate() {
     for profile in [Profile::Rfc9580, Profile::Rfc4880] {
         let emergency = Emergency::new(profile);
-        let verify = || {
-            run(emergency.tool("node").args([OPENPGP_JS, "verify", "home.pgp", "manifest.json.sig", "manifest.json"]))
-        };
-        let version = if profile == Profile::Rfc9580 { 6 } else { 4 };
-        assert_eq!(verify().unwrap(), format!("good signature, version {version}\n"));
-        emergency.with_a_bit_flipped("manifest.json", || assert!(verify().is_err()));
-        for secret in ["key embassy.key", "session-key \"$KEY\""] {
-            let open = format!(
-                "mkdir registry && node '{OPENPGP_JS}' decrypt {secret} segment-*.pgp | zstd -d | tar x -C registry"
-            );
-            emergency.line(&open).unwrap_or_else(|error| panic!("{error}"));
-            assert_same(&emergency.pouch().join("registry"), &emergency.folder.path().join("tree"));
-            fs::remove_dir_all(emergency.pouch().join("registry")).unwrap();
-            emergency.with_a_bit_flipped(&emergency.manifest.segments[1].name, || {
-                assert!(emergency.line(&open).is_err(), "decrypts what does not authenticate: {secret}");
+        for line in lines(profile.as_str()).into_iter().filter(|line| line.contains("registry")) {
+            let last = emergency.manifest.segments.last().unwrap();
+            emergency.with_a_bit_flipped(&last.name, || {
+                assert!(emergency.line(line).is_err(), "opens what does not authenticate: {line}");
             });
             fs::remove_dir_all(emergency.pouch().join("registry")).unwrap();
         }
