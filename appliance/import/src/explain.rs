@@ -25,7 +25,7 @@ pub(crate) fn trust(error: TrustError) -> Failure {
         TrustError::Pin { .. } => "this is another certificate than the one that was pinned: ask who put it there",
         _ => "correct the trust file",
     };
-    Failure::new("TRUST", Exit::Config, &error).hint(format!("{NOTHING}; {hint}"))
+    Failure::new("TRUST", Exit::Config, &error).hint(format!("{NOTHING}; {hint}; then: {}", suggest::config_check()))
 }
 
 /// The two small files of a pouch.

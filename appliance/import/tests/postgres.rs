@@ -1,5 +1,7 @@
 //! The PostgreSQL recipe on real base backups: restored, or refused with its reason; no server left behind.
 
+#![cfg(test)]
+
 mod common;
 
 use std::fs::File;
@@ -113,9 +115,11 @@ fn what_is_damaged_or_not_as_declared_is_refused() {
     assert_eq!((failure.id.as_str(), failure.exit), ("RESTORE-ROWS", Exit::Data));
     assert!(failure.message.contains("\"parcel\" of database \"land\" has 5000 rows, home counted 5001"));
 
-    // The same tree, taken up again: another cluster, too short a log, another version.
+    // Another cluster, too short a log; and programs of that version are not here.
+    let (folder, declaration) = backup(&cluster);
     let other = edit(&declaration, |inner| inner.system_identifier = SystemIdentifier(7));
     assert_eq!(recipe(folder.path(), &other).unwrap_err().id, "RESTORE-IDENTITY");
+    let (folder, declaration) = backup(&cluster);
     let later = edit(&declaration, |inner| inner.stop_lsn.0 = u64::MAX);
     assert_eq!(recipe(folder.path(), &later).unwrap_err().id, "RESTORE-IDENTITY");
     let newer = edit(&declaration, |inner| inner.server_version_num = 160_000);

@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster with a tablespace, and base backups of it as trees of a pouch.
+//! What the tests share: a PostgreSQL cluster with a tablespace, and base backups of it as trees of a pouch.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
