@@ -90,7 +90,7 @@ impl CommandError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tar { source: TarError::Refused(_), .. } => Some(
-                "write a plain tar, e.g. tar --format=ustar (or --format=posix), of regular files and directories"
+                "write a plain tar of files and directories, e.g. tar --format=posix --pax-option=delete=atime,delete=ctime"
                     .to_owned(),
             ),
             _ => None,

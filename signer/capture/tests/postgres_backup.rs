@@ -70,7 +70,7 @@ fn write_until(cluster: &Cluster, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         cluster.sql(
             "maa\"register",
-            "INSERT INTO busy (text) SELECT repeat('y', 900) FROM generate_series(1, 2000);
+            "INSERT INTO busy (text) SELECT repeat('y', 900) FROM generate_series(1, 300);
              SELECT pg_switch_wal(); CHECKPOINT",
         );
     }
@@ -87,7 +87,7 @@ fn a_backup_under_load_is_whole_and_starts() {
         let mut disk = Disk::new(tree.path(), |path| {
             // So slowly that the log moves on by many segments, and old ones would be removed.
             if path.as_str().ends_with("/PG_VERSION") {
-                std::thread::sleep(std::time::Duration::from_millis(300));
+                std::thread::sleep(std::time::Duration::from_millis(150));
             }
         });
         let captured = postgresql(&cluster.conninfo("postgres")).capture(&mut disk);

@@ -24,12 +24,12 @@ pub enum DirectoryError {
     #[error("cannot open the source: {0}")]
     Root(#[source] DirError),
     /// Things that cannot stand in a pouch; the walk went on to find more of them.
-    #[error("the source holds {}{} that cannot be captured{}", if *.more { "more than " } else { "" },
+    #[error("the source holds {}{} that cannot be captured{}", if *.more { "at least " } else { "" },
             Count(.offenders.len()), Listed(.offenders))]
     Offenders {
         /// The first of them, at least one.
         offenders: Vec<Offender>,
-        /// Whether there are more.
+        /// Whether there may be more, because the walk did not come to its end.
         more: bool,
     },
     /// Something changed meanwhile.

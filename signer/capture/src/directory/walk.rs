@@ -53,13 +53,13 @@ impl<'s> Walk<'s> {
             found: Found { entries: 0, bytes: 0 },
             buffer: vec![0; BUFFER_BYTES],
         };
-        let more = match walk.directory(root, None) {
-            Ok(()) => false,
-            Err(Stop::MoreOffenders) => true,
-            Err(Stop::Failed(error)) => return Err(error),
-        };
+        let walked = walk.directory(root, None);
         let Self { offenders, found, .. } = walk;
-        if offenders.is_empty() { Ok(found) } else { Err(DirectoryError::Offenders { offenders, more }.into()) }
+        match walked {
+            Ok(()) if offenders.is_empty() => Ok(found),
+            Err(Stop::Failed(error)) if offenders.is_empty() => Err(error),
+            walked => Err(DirectoryError::Offenders { offenders, more: walked.is_err() }.into()),
+        }
     }
 
     /// Walks what is in `dir`, whose path beneath the root is `at`. Depth is bounded by that of an [`EntryPath`].

@@ -174,14 +174,6 @@ pub enum PostgresqlError {
         /// What it said.
         message: Box<ServerMessage>,
     },
-    /// The log holds too little for a backup.
-    #[error("the PostgreSQL server at {server} has wal_level {found}; a base backup needs replica or logical")]
-    WalLevel {
-        /// The server.
-        server: String,
-        /// What it has.
-        found: String,
-    },
     /// An old server.
     #[error("the PostgreSQL server at {server} is version {found}; 15 is the oldest that can be captured")]
     TooOld {
@@ -333,9 +325,8 @@ impl PostgresqlError {
             ),
             Self::NoReplicationRight { user, .. } => format!("ALTER ROLE {} REPLICATION", quoted(user)),
             Self::NoConnectionLeft { replication: true, .. } => {
-                "raise max_wal_senders in postgresql.conf and restart the server".to_owned()
+                "set max_wal_senders to 2 or more and wal_level to replica in postgresql.conf, and restart the server".to_owned()
             }
-            Self::WalLevel { .. } => "set wal_level = replica in postgresql.conf and restart the server".to_owned(),
             Self::Corrupt { .. } => {
                 "nothing was sealed; restore the pages from an older backup, or repair the server, before the next pouch"
                     .to_owned()

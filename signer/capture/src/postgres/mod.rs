@@ -101,10 +101,6 @@ impl Server {
         if version_num < OLDEST {
             return Err(PostgresqlError::TooOld { server: server(), found: version });
         }
-        let found = connection.show("wal_level")?;
-        if found == "minimal" {
-            return Err(PostgresqlError::WalLevel { server: server(), found });
-        }
         let data_checksums = connection.show("data_checksums")? == "on";
         let segment = connection.show("wal_segment_size")?;
         let wal_segment_bytes =

@@ -106,3 +106,49 @@ impl SnapshotSink for Disk<'_> {
         Ok(())
     }
 }
+
+/// Calls `data` before any bytes go on to `inner`.
+pub struct Hooked<'h> {
+    pub inner: &'h mut dyn SnapshotSink,
+    pub data: &'h mut dyn FnMut(),
+}
+
+impl SnapshotSink for Hooked<'_> {
+    fn directory(&mut self, path: &EntryPath, meta: &Meta) -> Result<(), SinkError> {
+        self.inner.directory(path, meta)
+    }
+
+    fn begin_file(&mut self, path: &EntryPath, size: u64, meta: &Meta) -> Result<(), SinkError> {
+        self.inner.begin_file(path, size, meta)
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        (self.data)();
+        self.inner.data(bytes)
+    }
+
+    fn end_file(&mut self) -> Result<(), SinkError> {
+        self.inner.end_file()
+    }
+}
+
+/// Takes everything and keeps nothing.
+pub struct Nothing;
+
+impl SnapshotSink for Nothing {
+    fn directory(&mut self, _: &EntryPath, _: &Meta) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn begin_file(&mut self, _: &EntryPath, _: u64, _: &Meta) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn data(&mut self, _: &[u8]) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
