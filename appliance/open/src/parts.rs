@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use openssl::sha::Sha256;
-use pouch_format::{MANIFEST_FILE, Manifest, Part, SIGNATURE_FILE, Sha256Digest};
+use pouch_format::{MANIFEST_FILE, Manifest, Part, SIGNATURE_FILE, Sha256Digest, escaped};
 use pouch_platform::{Dir, DirError, Kind};
 use pouch_vault::Staging;
 
@@ -28,7 +29,7 @@ pub(crate) fn check_names(source: &Dir, manifest: &Manifest) -> Result<(), Verif
         let name = entry.map_err(VerifyError::Source)?.name;
         // The first name too many stops the walk, so its length is bounded by the manifest's.
         if !name.to_str().is_some_and(|name| missing.remove(name)) {
-            return Err(VerifyError::Extra { name: name.to_string_lossy().into_owned() });
+            return Err(VerifyError::Extra { name: escaped(name.as_bytes()) });
         }
     }
     match missing.first() {

@@ -99,7 +99,7 @@ fn messages_escape_what_comes_from_outside() {
     let (world, source) = pouch();
     fs::write(source.join("\u{1b}[2J\n"), "").unwrap();
     let text = world.check(&source).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(text, "the source holds \"\\u{1b}[2J\\n\", which the manifest does not name");
+    assert_eq!(text, "the source holds \"\\u{1b}[2J\\u{a}\", which the manifest does not name");
 }
 
 #[test]

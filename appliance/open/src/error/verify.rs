@@ -160,9 +160,9 @@ pub enum VerifyError {
         registry: RegistryName,
     },
     /// A name in the source that the manifest does not name.
-    #[error("the source holds \"{}\", which the manifest does not name", name.escape_default())]
+    #[error("the source holds \"{name}\", which the manifest does not name")]
     Extra {
-        /// The name.
+        /// The name, escaped.
         name: String,
     },
     /// A part that is not there, or that is not a regular file.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use pouch_format::{Fingerprint, PouchId, RegistryName, Rule, Sha256Digest};
+use pouch_format::{Fingerprint, PouchId, RegistryName, Rule, Sha256Digest, is_plain};
 use serde::Serialize;
 
 use super::ledger::Head;
 
-/// Longest free text in a line, in bytes.
+/// About the longest free text in a line, in bytes.
 const TEXT_BYTES: usize = 2048;
 
 /// Something that happened, as it stands in the log.
@@ -97,10 +97,15 @@ pub(crate) fn ids(rules: &[Rule]) -> Vec<&'static str> {
     rules.iter().map(|rule| rule.id()).collect()
 }
 
+/// At most [`TEXT_BYTES`], with every character escaped that could act on a terminal.
 fn cut(text: &str) -> String {
-    let mut end = text.len().min(TEXT_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let mut safe = String::new();
+    for character in text.chars() {
+        if safe.len() >= TEXT_BYTES {
+            safe.push_str("...");
+            break;
+        }
+        if is_plain(character) { safe.push(character) } else { safe.extend(character.escape_unicode()) }
     }
-    text.get(..end).unwrap_or_default().to_owned()
+    safe
 }

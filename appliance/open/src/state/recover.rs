@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use openssl::sha::sha256;
-use pouch_format::{PouchId, RegistryName, Rule, Sha256Digest};
+use pouch_format::{PouchId, RegistryName, Rule, Sha256Digest, is_plain};
 use pouch_platform::{Dir, Lock};
 use pouch_vault::{Vault, VaultError};
 
@@ -114,7 +114,7 @@ impl State {
 
 fn check_officers(officers: [&str; 2]) -> Result<(), RecoverError> {
     let [one, other] = officers.map(str::trim);
-    let named = |name: &str| (1..=OFFICER_BYTES).contains(&name.len()) && !name.contains(char::is_control);
+    let named = |name: &str| (1..=OFFICER_BYTES).contains(&name.len()) && name.chars().all(is_plain);
     if named(one) && named(other) && one.to_lowercase() != other.to_lowercase() {
         Ok(())
     } else {

@@ -12,8 +12,8 @@ use openssl::sha::sha256;
 pub enum Thing {
     Directory(u32),
     File(u32, [u8; 32]),
-    /// A file of holes; only its size in bytes.
-    Sparse(u64),
+    /// Too large to read; only its size in bytes.
+    Huge(u64),
     Link(PathBuf),
     Other(u32),
 }
@@ -45,8 +45,8 @@ pub fn of(root: &Path) -> BTreeMap<PathBuf, Thing> {
                 Thing::Link(fs::read_link(&path).unwrap())
             } else if kind.is_fifo() || kind.is_socket() || kind.is_char_device() || kind.is_block_device() {
                 Thing::Other(metadata.mode())
-            } else if metadata.blocks() * 512 < metadata.len() {
-                Thing::Sparse(metadata.len())
+            } else if metadata.len() > 1 << 30 {
+                Thing::Huge(metadata.len())
             } else {
                 Thing::File(metadata.mode(), sha256(&fs::read(&path).unwrap()))
             };
