@@ -1,0 +1,93 @@
+//! Every vector of the format, through the real readers and through one that was written from SPEC.md alone.
+
+#![cfg(test)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use acceptance::vectors::read::{Verdict, judge};
+use acceptance::vectors::{Folder, KINDS, Vector};
+use pouch_format::Rule;
+
+/// Rules that no bytes can break: they speak of a source, or of the reader's own disk.
+const NOT_OF_BYTES: [Rule; 4] = [Rule::ImportState, Rule::SourceType, Rule::SourceName, Rule::SourceChanged];
+
+/// Kinds that the second reader reads to their end.
+const KINDS_IN_PYTHON: [&str; 3] = ["manifest", "archive", "index"];
+
+/// Rules that the second reader can apply to parts and pouches, which it cannot decrypt.
+const OUTSIDE_IN_PYTHON: [&str; 2] = ["SEGMENT-SIZE", "SEGMENT-DIGEST"];
+
+const LONGEST: Duration = Duration::from_secs(2);
+const MOST_MEMORY: u64 = 256 << 20;
+
+/// A directory in memory where there is one: a reader is measured here, not a disk.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.unwrap()
+}
+
+fn kept() -> (Folder, Vec<Vector>) {
+    let folder = Folder::kept();
+    let vectors = folder.vectors().unwrap();
+    (folder, vectors)
+}
+
+/// The most memory that this process had at once, in bytes (proc(5), `VmHWM`).
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+/// What is wrong with how the readers judge a vector.
+fn flaw(vector: &Vector, folder: &Folder) -> Option<String> {
+    let scratch = scratch();
+    let started = Instant::now();
+    let judged = catch_unwind(AssertUnwindSafe(|| judge(vector, folder, scratch.path())));
+    let took = started.elapsed();
+    let verdict = match judged {
+        Err(_) => return Some("a panic".to_owned()),
+        Ok(Err(error)) => return Some(format!("{error:#}")),
+        Ok(Ok(verdict)) => verdict,
+    };
+    if took > LONGEST {
+        return Some(format!("took {took:?}"));
+    }
+    let payload = vector.get("payload-sha256").map(str::to_owned);
+    let expected = match vector.expect().unwrap() {
+        Some(rule) => Verdict::Refused(rule),
+        // The archive of an index is what the archive's own vector releases.
+        None => Verdict::Accepted(payload),
+    };
+    (verdict != expected).then(|| format!("{verdict:?} instead of {expected:?}"))
+}
+
+#[test]
+fn every_vector_is_judged_as_it_says() {
+    let (folder, vectors) = kept();
+    assert!(vectors.len() >= 70, "only {} vectors in {}", vectors.len(), folder.path().display());
+    let flaws: Vec<String> =
+        vectors.iter().filter_map(|v| flaw(v, &folder).map(|flaw| format!("{}: {flaw}", v.name))).collect();
+    assert!(flaws.is_empty(), "{} of {} vectors:\n  {}", flaws.len(), vectors.len(), flaws.join("\n  "));
+    let peak = peak_memory();
+    assert!(peak < MOST_MEMORY, "{peak} bytes of memory at once");
+}
+
+#[test]
+fn every_rule_that_bytes_can_break_has_a_vector() {
+    let (_, vectors) = kept();
+    let tried: BTreeSet<Rule> = vectors.iter().filter_map(|vector| vector.expect().unwrap()).collect();
+    let missing: Vec<_> =
+        Rule::ALL.iter().filter(|rule| !tried.contains(rule) && !NOT_OF_BYTES.contains(rule)).collect();
+    assert!(missing.is_empty(), "no vector is refused by {missing:?}");
+    for kind in KINDS {
+        let accepted = vectors.iter().filter(|v| v.kind() == kind && v.expect().unwrap().is_none()).count();
+        assert!(accepted >= 5, "only {accepted} vectors of kind {kind} are accepted");
+    }
+}
