@@ -9,8 +9,9 @@ use pouch_format::{
     read_line,
 };
 
+use crate::key::PouchKey;
 use crate::ordered::{Fetch, StreamError};
-use crate::segment::{PartOpener, PouchKey};
+use crate::segment::PartOpener;
 
 /// Why the index is refused.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod frame;
 mod index;
+mod key;
 mod ordered;
 mod packet;
 mod parts;
@@ -24,13 +25,14 @@ pub use clock::{BUILD_FLOOR, Clock};
 pub use error::{AdmitError, KeepError, ReopenError, SpoolError, VerifyError};
 pub use frame::FrameError;
 pub use index::IndexFault;
+pub use key::{KeyError, PouchKey};
 pub use ordered::{Fetch, StreamError};
 pub use packet::PacketError;
 pub use path::{
     Admitted, Checked, Kept, Receipt, Source, Spooled, Verified, admit, check, judge, keep, receipt, spool, verify,
 };
 pub use reopen::{Reopened, reopen};
-pub use segment::{KeyError, PartError, PouchKey};
+pub use segment::PartError;
 pub use signers::SIGNATURE_SLACK;
 pub use state::{
     DispatchNote, Event, Head, Ledger, LogFault, LogHead, RecoverError, State, StateError, StatePlaces, Warning,

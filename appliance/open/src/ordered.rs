@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use pouch_format::Part;
 use pouch_vault::VaultError;
 
-use crate::segment::{PartError, PartOpener, PouchKey};
+use crate::key::PouchKey;
+use crate::segment::{PartError, PartOpener};
 
 /// Where sealed parts come from.
 pub type Fetch<'a> = dyn Fn(&Part) -> Result<Vec<u8>, VaultError> + Sync + 'a;

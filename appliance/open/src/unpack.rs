@@ -16,8 +16,8 @@ use pouch_format::{Declaration, Manifest, Rule, Totals};
 use pouch_platform::{Dir, set_pipe_size};
 
 use crate::index::{IndexFault, IndexFollower};
+use crate::key::PouchKey;
 use crate::ordered::{Fetch, StreamError, open_in_order};
-use crate::segment::PouchKey;
 
 /// Bytes of each pipe: fewer switches between its two ends. A smaller pipe does as well.
 const PIPE_BYTES: usize = 1 << 20;
