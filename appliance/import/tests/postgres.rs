@@ -60,6 +60,7 @@ fn a_cluster_with_a_tablespace_is_restored_and_can_be_started() {
     assert_eq!((rows.exact, rows.within, rows.rows, rows.undeclared.len()), (2, 0, 5001, 0));
     assert_eq!(report.databases, 3, "land, postgres, template1");
     assert_eq!(restored.findings, Vec::<String>::new());
+    assert!(restored.advice[0].starts_with("read postgresql.auto.conf"), "{:?}", restored.advice);
     let steps: Vec<&str> = restored.steps.iter().map(|step| step.name).collect();
     assert!(steps.contains(&"pg_verifybackup") && steps.contains(&"pg_amcheck"), "{steps:?}");
 

@@ -104,6 +104,9 @@ fn restored_text(report: &RestoreReport) -> String {
     if let Some(postgresql) = &report.restored.postgresql {
         text += &postgresql_text(postgresql);
     }
+    for advice in &report.restored.advice {
+        text += &line("before use", advice);
+    }
     text += &line("log", report.log.display());
     text + &line("ready in", report.restored.ready.display())
 }

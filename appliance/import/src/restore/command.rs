@@ -18,6 +18,7 @@ pub(super) fn restore(job: Job<'_>, mut steps: Steps<'_>) -> Result<Restored, Re
         ready: job.path.to_owned(),
         steps: steps.done,
         findings: Vec::new(),
+        advice: Vec::new(),
         postgresql: None,
     })
 }

@@ -94,6 +94,8 @@ pub struct Restored {
     pub steps: Vec<Step>,
     /// What a person must read, though the restore is done.
     pub findings: Vec<String>,
+    /// What an operator does before the registry is in use.
+    pub advice: Vec<String>,
     /// What was found in a PostgreSQL cluster.
     pub postgresql: Option<PostgresqlReport>,
 }
@@ -150,6 +152,7 @@ pub fn restore(job: Job<'_>, output: &Output) -> Result<Restored, RestoreError> 
             ready: job.path.to_owned(),
             steps: steps.done,
             findings: Vec::new(),
+            advice: Vec::new(),
             postgresql: None,
         }),
         Declaration::Command { .. } => command::restore(job, steps),

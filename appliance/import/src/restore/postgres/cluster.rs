@@ -18,6 +18,8 @@ const AUTO: &str = "data/postgresql.auto.conf";
 const SIGNALS: [&str; 2] = ["data/standby.signal", "data/recovery.signal"];
 /// What is appended to the name of a file of home's that is set aside.
 const HOME: &str = ".home";
+/// Most bytes of the file of ALTER SYSTEM that are looked at.
+const AUTO_BYTES: u64 = 1 << 20;
 /// Longest `PG_VERSION`, in bytes.
 const VERSION_BYTES: u64 = 16;
 
@@ -96,6 +98,8 @@ pub(super) fn verify(tools: &Tools, data: &Path) -> Result<(), RestoreError> {
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     auto: bool,
+    /// Whether anything was set with ALTER SYSTEM.
+    altered: bool,
     signals: Vec<&'static str>,
     lacks: Vec<&'static str>,
 }
@@ -107,7 +111,8 @@ pub(super) fn set_aside(tree: &Dir) -> Result<Aside, RestoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     };
-    let mut found = Aside { auto: move_aside(AUTO)?, ..Aside::default() };
+    let altered = is_altered(tree)?;
+    let mut found = Aside { auto: move_aside(AUTO)?, altered, ..Aside::default() };
     for name in SIGNALS {
         if move_aside(name)? {
             found.signals.push(name);
@@ -130,18 +135,37 @@ impl Aside {
         Ok(())
     }
 
-    /// What an operator must know before he starts the cluster.
+    /// What is not as it was at home.
     pub(super) fn findings(&self) -> Vec<String> {
-        let mut findings = Vec::new();
-        for name in &self.signals {
-            findings.push(format!("the source was a replica: {name} was renamed to {name}{HOME}"));
+        let renamed = |name: &&str| format!("the source was a replica: {name} was renamed to {name}{HOME}");
+        self.signals.iter().map(renamed).collect()
+    }
+
+    /// What an operator does before he starts the cluster.
+    pub(super) fn advice(&self) -> Vec<String> {
+        let mut advice = Vec::new();
+        if self.altered {
+            advice.push(
+                "read postgresql.auto.conf: home's ALTER SYSTEM settings come into force when you start it".to_owned(),
+            );
         }
         for name in &self.lacks {
-            findings.push(format!(
-                "the snapshot has no {name} (at home it is elsewhere): start the cluster with one of this machine"
-            ));
+            advice.push(format!("start it with a {name} of this machine: the snapshot has none"));
         }
-        findings
+        advice
+    }
+}
+
+/// Whether the file of ALTER SYSTEM says anything. One too large to tell does.
+fn is_altered(tree: &Dir) -> Result<bool, RestoreError> {
+    match tree.read_bounded(AUTO, AUTO_BYTES) {
+        Ok(bytes) => {
+            let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            Ok(lines.any(|line| !line.is_empty() && !line.starts_with(b"#")))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -99,5 +99,6 @@ pub(super) fn restore(
         databases,
         rows,
     };
-    Ok(Restored { recipe: "postgresql", ready: data, steps: steps.done, findings, postgresql: Some(report) })
+    let advice = aside.advice();
+    Ok(Restored { recipe: "postgresql", ready: data, steps: steps.done, findings, advice, postgresql: Some(report) })
 }
