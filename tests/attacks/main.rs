@@ -4,6 +4,8 @@
 //! The finer grains lie where the code is: archives in `pouch-archive`, signatures and sequence in `pouch-open`, and
 //! every rule once more in `tests/vectors`.
 
+#![cfg(test)]
+
 mod courier;
 mod home;
 mod stage;

@@ -86,7 +86,7 @@ impl Stage {
                 let name = path.file_name().unwrap().to_string_lossy().into_owned();
                 if path.is_dir() && !path.is_symlink() {
                     folders.push(path);
-                } else if !(name.ends_with("lock") || name.contains("log")) && !name.starts_with("state-") {
+                } else if !(name.ends_with("lock") || name.contains("log") || name.starts_with("state-")) {
                     files.insert(path.clone(), blake3::hash(&fs::read(&path).unwrap_or_default()).to_string());
                 }
             }
