@@ -83,7 +83,7 @@ command -v cargo >/dev/null || {
 
 if [[ ! -d $npm_modules/openpgp ]]; then
     echo "installing into target/tools: OpenPGP.js $openpgp_js (npm)"
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix target/tools "openpgp@$openpgp_js"
+    npm install --loglevel=error --no-audit --no-fund --ignore-scripts --prefix target/tools "openpgp@$openpgp_js"
 fi
 
 if [[ ! -x $cargo_deny ]]; then
