@@ -1,7 +1,7 @@
 //! Running other programs, so that none outlives us and a failure says which command said what.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A command that is told to end (by the signal, e.g. `TERM`) should this program die before it.
@@ -56,20 +56,6 @@ pub fn binary(name: &str) -> Result<PathBuf, String> {
 pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
-}
-
-/// Size of everything in `folder`, in bytes.
-///
-/// # Errors
-/// Something in it cannot be read.
-pub fn size_of(folder: &Path) -> std::io::Result<u64> {
-    let mut total = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        total += if metadata.is_dir() { size_of(&entry.path())? } else { metadata.len() };
-    }
-    Ok(total)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use acceptance::place::{Keys, Place};
 use acceptance::postgres::{self, Server, fits};
-use acceptance::process::{is_root, run, size_of};
+use acceptance::process::{is_root, run};
 use acceptance::sample::Registry;
 use pouch_console::{duration, size};
 use serde_json::Value;
@@ -158,15 +158,13 @@ impl Home {
     }
 
     fn seal(&self, place: &Place) -> Result<Pouch, String> {
-        let (name, pouch) = (self.registry.name(), format!("{}-000001", self.registry.name()));
-        let started = Instant::now();
-        run(place.seal()?.args(["seal", name]))?;
-        let folder = place.spooled(&pouch);
-        let bytes = |folder: &Path| size_of(folder).map_err(|error| format!("{}: {error}", folder.display()));
-        let what = format!("{} on disk sealed as {pouch}, {}", size(bytes(&self.cluster)?), size(bytes(&folder)?));
-        done(name, &what, started);
-        let arrived = place.path("embassy/arrived").join(&pouch);
-        Ok(Pouch { digest: place.digest(&pouch)?, name: pouch, folder, arrived })
+        let (name, started) = (self.registry.name(), Instant::now());
+        let report = Report::of(place.seal()?, &["seal", name])?;
+        let (pouch, signatures) = (report.text("/pouch")?, report.number("/signatures")?);
+        let (content, sealed) = (size(report.number("/bytes")?), size(report.number("/sealed_bytes")?));
+        done(name, &format!("{content} sealed as {pouch}, {sealed}, with {signatures} use of the key"), started);
+        let (folder, arrived) = (report.text("/folder")?.into(), place.path("embassy/arrived").join(&pouch));
+        Ok(Pouch { digest: report.text("/manifest_sha256")?, name: pouch, folder, arrived })
     }
 
     fn wipe(self) -> Result<(Registry, Vec<String>), String> {
@@ -224,16 +222,35 @@ impl Pouch {
     }
 }
 
+/// What a command reports in JSON.
+struct Report(Value);
+
+impl Report {
+    fn of(mut command: Command, arguments: &[&str]) -> Result<Self, String> {
+        let text = run(command.args(["--format", "json"]).args(arguments))?;
+        serde_json::from_str(&text).map(Report).map_err(|error| format!("{arguments:?} reports no JSON: {error}"))
+    }
+
+    fn text(&self, pointer: &str) -> Result<String, String> {
+        let text = self.0.pointer(pointer).and_then(Value::as_str);
+        text.map(String::from).ok_or_else(|| format!("no {pointer} in {}", self.0))
+    }
+
+    fn number(&self, pointer: &str) -> Result<u64, String> {
+        self.0.pointer(pointer).and_then(Value::as_u64).ok_or_else(|| format!("no {pointer} in {}", self.0))
+    }
+}
+
 /// Restores the newest pouch of a registry and starts a server on it.
 fn restore(place: &Place, registry: Registry) -> Result<Server, String> {
     let name = registry.name();
     let report = step(name, "opened, unpacked and proven (pg_verifybackup, pg_amcheck, row counts)", || {
-        run(place.import()?.args(["--format", "json", "restore", name]))
+        Report::of(place.import()?, &["restore", name])
     })?;
-    let report: Value = serde_json::from_str(&report).map_err(|error| format!("pouch-import restore: {error}"))?;
-    let data = report.pointer("/postgresql/data").and_then(Value::as_str);
-    let data = data.ok_or_else(|| format!("pouch-import restore names no data directory: {report}"))?;
-    step(name, "server started on the restored data", || Server::start(Path::new(data), &sockets(place.folder(), name)))
+    let data = report.text("/postgresql/data")?;
+    step(name, "server started on the restored data", || {
+        Server::start(Path::new(&data), &sockets(place.folder(), name))
+    })
 }
 
 /// Shows table by table whether both sides have the same; gives their number.
@@ -244,7 +261,7 @@ fn compare(registry: &str, home: &[String], embassy: &[String]) -> Result<usize,
         };
         let short = digest.get(..16).unwrap_or(digest);
         let verdict = if embassy.contains(line) { "the same" } else { "DIFFERENT" };
-        say(&format!("  {registry:<9} {table:<22} {rows:>8} rows  {short}...  {verdict}"));
+        say(&format!("  {registry:<16} {table:<30} {rows:>9} rows  {short}...  {verdict}"));
     }
     if home.is_empty() || home != embassy {
         return Err(format!("{registry} is not what it was\nhome:    {home:?}\nembassy: {embassy:?}"));
@@ -261,7 +278,7 @@ fn step<T>(who: &str, what: &str, work: impl FnOnce() -> Result<T, String>) -> R
 }
 
 fn done(who: &str, what: &str, started: Instant) {
-    say(&format!("  {who:<16} {what:<66} {:>10}", duration(started.elapsed())));
+    say(&format!("  {who:<16} {what:<70} {:>10}", duration(started.elapsed())));
 }
 
 fn heading(text: &str) {
