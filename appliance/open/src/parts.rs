@@ -1,4 +1,4 @@
-//! The parts of a pouch: read once from the source, and hashed as they are written.
+//! The files of a pouch: read once from the source, and hashed as they are written.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use openssl::sha::Sha256;
-use pouch_format::{MANIFEST_FILE, Manifest, Part, SIGNATURE_FILE, Sha256Digest, escaped};
+use pouch_format::{MANIFEST_FILE, Manifest, Part, Rule, SIGNATURE_FILE, Sha256Digest, escaped};
 use pouch_platform::{Dir, DirError, Kind};
 use pouch_vault::Staging;
 
-use crate::VerifyError;
+use crate::{SpoolError, VerifyError};
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -126,4 +126,21 @@ pub(crate) fn is_no_file(source: &Dir, name: &str, error: &DirError) -> bool {
             Ok(metadata) => metadata.kind != Kind::File,
             Err(error) => error.kind() == std::io::ErrorKind::NotFound,
         }
+}
+
+/// One of the two small files, whole: at most `limit` bytes, which `rule` sets.
+pub(crate) fn read_small(source: &Dir, file: &'static str, limit: u64, rule: Rule) -> Result<Vec<u8>, SpoolError> {
+    let from = source.open_file(file).map_err(|error| {
+        if is_no_file(source, file, &error) { SpoolError::Missing { file } } else { SpoolError::Source(error) }
+    })?;
+    let mut bytes = Vec::new();
+    from.take(limit + 1).read_to_end(&mut bytes).map_err(|source| SpoolError::Read { file, source })?;
+    if bytes.len() as u64 > limit { Err(SpoolError::TooLarge { file, limit, rule }) } else { Ok(bytes) }
+}
+
+/// Its copy: the very bytes that were read, durably.
+pub(crate) fn write_small(staging: &Staging, file: &str, bytes: &[u8]) -> Result<(), VerifyError> {
+    let failed = |source| VerifyError::Write { part: file.to_owned(), source };
+    let mut to = staging.create(file)?;
+    to.write_all(bytes).and_then(|()| to.sync_all()).map_err(failed)
 }

@@ -27,7 +27,6 @@
 //! }
 //! ```
 
-use std::io::{Read, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -69,8 +68,8 @@ pub struct Spooled {
 /// # Errors
 /// [`SpoolError`] if they are not there, are not regular files, or are larger than any of their kind.
 pub fn spool(source: Source) -> Result<Spooled, SpoolError> {
-    let manifest = read_bounded(&source, MANIFEST_FILE, limits::MANIFEST_BYTES, Rule::ManifestSize)?;
-    let signatures = read_bounded(&source, SIGNATURE_FILE, limits::SIGNATURE_FILE_BYTES, Rule::SignGrammar)?;
+    let manifest = parts::read_small(&source.dir, MANIFEST_FILE, limits::MANIFEST_BYTES, Rule::ManifestSize)?;
+    let signatures = parts::read_small(&source.dir, SIGNATURE_FILE, limits::SIGNATURE_FILE_BYTES, Rule::SignGrammar)?;
     Ok(Spooled { source, manifest, signatures })
 }
 
@@ -102,8 +101,8 @@ pub fn verify(spooled: Spooled, trust: &Trust, vault: &Vault) -> Result<Verified
     if needed > free {
         return Err(VerifyError::Space { needed, free });
     }
-    write_small(&staging, MANIFEST_FILE, &spooled.manifest)?;
-    write_small(&staging, SIGNATURE_FILE, &spooled.signatures)?;
+    parts::write_small(&staging, MANIFEST_FILE, &spooled.manifest)?;
+    parts::write_small(&staging, SIGNATURE_FILE, &spooled.signatures)?;
     let checked = verify_parts(&spooled, checked, Some(&staging))?;
     Ok(Verified { checked, staging })
 }
@@ -378,23 +377,4 @@ const ADMIT_RULES: [Rule; 6] =
 fn pass(passed: &mut Vec<Rule>, rule: Rule) {
     tracing::info!(rule = rule.id(), "passed");
     passed.push(rule);
-}
-
-fn read_bounded(source: &Source, file: &'static str, limit: u64, rule: Rule) -> Result<Vec<u8>, SpoolError> {
-    let from = source.dir.open_file(file).map_err(|error| {
-        if parts::is_no_file(&source.dir, file, &error) {
-            SpoolError::Missing { file }
-        } else {
-            SpoolError::Source(error)
-        }
-    })?;
-    let mut bytes = Vec::new();
-    from.take(limit + 1).read_to_end(&mut bytes).map_err(|source| SpoolError::Read { file, source })?;
-    if bytes.len() as u64 > limit { Err(SpoolError::TooLarge { file, limit, rule }) } else { Ok(bytes) }
-}
-
-fn write_small(staging: &Staging, file: &str, bytes: &[u8]) -> Result<(), VerifyError> {
-    let failed = |source| VerifyError::Write { part: file.to_owned(), source };
-    let mut to = staging.create(file)?;
-    to.write_all(bytes).and_then(|()| to.sync_all()).map_err(failed)
 }

@@ -1,5 +1,13 @@
 //! Every byte of the two small files flipped, cut, appended to: refused, by a rule, without a panic.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,13 @@
 //! The sealed parts: exactly those named, exactly as stated, copied once and hashed as they are copied.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
 mod common;
 
 use std::fs;

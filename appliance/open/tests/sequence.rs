@@ -1,5 +1,13 @@
 //! The order of pouches: rollback, replay, fork, gap, fast-forward; and no clock has a say in it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
 mod common;
 
 use common::{Refusal, World, clock, import_at, snapshot};

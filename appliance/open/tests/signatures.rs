@@ -1,5 +1,13 @@
 //! Who signed, with what, for whom: one sound pouch a kind of key, and everything that must be refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
 mod common;
 
 use common::keys::{self, SEALED, signing_key, system_time};

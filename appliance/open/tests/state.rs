@@ -1,5 +1,13 @@
 //! The state: two copies, of which one suffices; none, and then two officers; and a log that shows what was done to it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
