@@ -43,8 +43,9 @@ pub(crate) fn run(cli: &Cli, arguments: &UnpackArgs, output: &Output) -> Result<
     let started = Instant::now();
     let staged = versions.begin(&version).map_err(dir)?;
     let unpacked = opener::fill(&staged, &known.vault, (&id, &reopened), decryptor, output)?;
-    staged.publish().map_err(dir)?;
+    // The log first: a tree that is there was unpacked by somebody.
     record(&config, &known.vault, &Event::done("unpack", &id, reopened.digest(), &passed()))?;
+    staged.publish().map_err(dir)?;
     versions.set_current(&version).map_err(dir)?;
     let source = source(&unpacked.declaration);
     let done = Some((source, started.elapsed().as_secs_f64()));

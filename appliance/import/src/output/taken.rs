@@ -26,6 +26,8 @@ pub(crate) fn one(path: &Path, taken: &Taken, output: &Output) -> Result<Exit, F
 }
 
 fn value(path: &Path, taken: &Taken) -> Value {
+    // Not the path itself: one that is no UTF-8 cannot be JSON.
+    let path = path.display().to_string();
     match taken {
         Taken::Kept(receipt) => json!({
             "source": path, "outcome": "kept", "pouch": receipt.pouch, "manifest_sha256": receipt.manifest,
@@ -58,7 +60,7 @@ impl Row {
             Err(failure) => {
                 let mut value = failure.envelope();
                 if let Value::Object(fields) = &mut value {
-                    fields.insert("source".to_owned(), json!(path));
+                    fields.insert("source".to_owned(), json!(path.display().to_string()));
                     fields.insert("outcome".to_owned(), json!("not kept"));
                 }
                 Self { value, text: failure.render(false), exit: failure.exit }

@@ -127,14 +127,20 @@ impl<'o> Steps<'o> {
     }
 }
 
-/// Checks, before anything is unpacked, whether this machine has what the recipe needs as far as that can be known:
-/// the user who is to run PostgreSQL, and that he can get to `registry_dir`.
+/// Checks, before anything is unpacked, whether this machine has what a recipe needs as far as that can be known: the
+/// programs that are configured, the user who is to run PostgreSQL, and that he can get to `place`.
 ///
 /// # Errors
 /// [`RestoreError`].
-pub fn check(settings: &RestoreSettings, registry_dir: &Path) -> Result<(), RestoreError> {
+pub fn check(settings: &RestoreSettings, place: &Path) -> Result<(), RestoreError> {
+    tool::check()?;
+    if let Some(program) = settings.postgresql_bin.as_ref().map(|bin| bin.join("postgres"))
+        && !program.is_file()
+    {
+        return Err(RestoreError::NoProgram { program });
+    }
     match run_as(settings)? {
-        Some(user) => postgres::check_reach(&user, registry_dir),
+        Some(user) => postgres::check_reach(&user, place),
         None => Ok(()),
     }
 }

@@ -34,6 +34,17 @@ pub(crate) struct Tools {
     pub(crate) log: ToolLog,
 }
 
+/// Where programs are looked for that are not named by a whole path.
+const PATH: &str = "/usr/bin:/bin";
+
+/// Checks that programs can be run at all.
+pub(crate) fn check() -> Result<(), RestoreError> {
+    if PATH.split(':').any(|folder| Path::new(folder).join("setpriv").is_file()) {
+        return Ok(());
+    }
+    Err(RestoreError::NoProgram { program: "setpriv".into() })
+}
+
 /// The log of all programs of one restore.
 #[derive(Debug)]
 pub(crate) struct ToolLog {
@@ -90,7 +101,7 @@ impl Tools {
             command.arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid)).arg("--clear-groups");
         }
         command.arg("--").arg(program);
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("PGCLIENTENCODING", "UTF8");
+        command.env_clear().env("PATH", PATH).env("LC_ALL", "C").env("PGCLIENTENCODING", "UTF8");
         command.current_dir("/").stdin(Stdio::null());
         command
     }
