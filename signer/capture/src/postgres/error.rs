@@ -303,7 +303,8 @@ impl PostgresqlError {
         let quoted = |user: &str| format!("\"{}\"", user.replace('"', "\"\""));
         Some(match self {
             Self::Conninfo(ConninfoError::Password) | Self::NoPassword { .. } => {
-                "put a line host:port:*:user:password into ~/.pgpass, or a file that passfile= names, mode 0600".to_owned()
+                "put a line host:port:*:user:password into ~/.pgpass or the file of passfile=, mode 0600 (PGPASSWORD is not read)"
+                    .to_owned()
             }
             Self::Conninfo(ConninfoError::Service) => "unset PGSERVICE, and put its settings into conninfo".to_owned(),
             Self::Passfile(PassfileError::Mode { path, .. }) => format!("chmod 0600 {}", path.display()),
