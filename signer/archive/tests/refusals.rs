@@ -10,10 +10,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
 mod hostile;
 
 use std::{collections::HashSet, convert::Infallible};
 
+use common::{Root, look, unpack};
 use pouch_archive::{Budget, Mode, Sink, Verdict, WalkError, lint, walk};
 use pouch_format::{EntryPath, Rule, Totals};
 
@@ -80,6 +82,19 @@ fn every_hostile_archive_is_refused_by_its_rule() {
         assert!(text.len() < 1000, "{}: {text}", case.name);
         let (canonical, ..) = refusal(&case.bytes, Mode::Canonical).unwrap_or_else(|| panic!("{} passes", case.name));
         assert!(canonical == case.rule || canonical == Rule::ArchiveCanonical, "{}: {canonical}", case.name);
+    }
+}
+
+#[test]
+fn nothing_but_private_files_is_ever_left_behind() {
+    for case in hostile::hostile() {
+        let root = Root::new();
+        for mode in [Mode::Strict, Mode::Canonical] {
+            assert!(unpack(&case.bytes, mode, &root.path()).is_err(), "{}", case.name);
+        }
+        look(&root.path(), &|_, _| ());
+        let beside = std::fs::read_dir(root.path().parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 1, "{}", case.name);
     }
 }
 

@@ -14,12 +14,14 @@ mod common;
 
 use std::{
     fs,
+    io::{Seek, SeekFrom, Write},
     path::Path,
     process::{Command, Stdio},
 };
 
 use common::{Root, Told, pack, read_back, sample, told, unpack};
-use pouch_archive::{Mode, Verdict, lint};
+use pouch_archive::{Budget, Discard, END, EntryHead, Mode, Verdict, lint, padding, walk, write_head};
+use pouch_format::Totals;
 
 fn run(command: &mut Command) -> Vec<u8> {
     let output =
@@ -91,6 +93,38 @@ fn gnu_tar_finds_nothing_to_complain_about() {
     // Only the owner may differ, for tar knows whom the files here belong to.
     let odd: Vec<_> = said.lines().filter(|line| !line.ends_with("id differs")).collect();
     assert!(odd.is_empty(), "{odd:#?}");
+}
+
+/// A file beyond 8 GiB, as a hole, and another behind it: whoever misreads the size does not find the second.
+#[test]
+fn a_file_beyond_8_gib_is_read_by_all() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("huge.tar");
+    let size = (8 << 30) + 5;
+    let mut archive = fs::File::create(&path).unwrap();
+    let mut head = Vec::new();
+    write_head(&mut head, &"huge".parse().unwrap(), EntryHead::File { mtime: 1, size });
+    archive.write_all(&head).unwrap();
+    archive.seek(SeekFrom::Current(i64::try_from(size).unwrap() + padding(size).len() as i64)).unwrap();
+    head.clear();
+    write_head(&mut head, &"behind".parse().unwrap(), EntryHead::File { mtime: 2, size: 6 });
+    archive.write_all(&[&head, &b"behind"[..], padding(6), &END].concat()).unwrap();
+    drop(archive);
+
+    let totals = Totals { entries: 2, bytes: size + 6 };
+    let opened = fs::File::open(&path).unwrap();
+    assert_eq!(walk(opened, Mode::Canonical, Budget::exactly(totals), &mut Discard).unwrap(), totals);
+    let listed = run(Command::new("tar").args(["--utc", "--full-time", "-tvf"]).arg(&path));
+    let listed = String::from_utf8(listed).unwrap();
+    let expected = [("8589934597", "1970-01-01 00:00:01 huge"), ("6", "1970-01-01 00:00:02 behind")];
+    for (line, (size, rest)) in listed.lines().zip(expected) {
+        assert!(line.starts_with("-rw------- 0/0 ") && line.ends_with(&format!(" {size} {rest}")), "{line}");
+    }
+    assert_eq!(listed.lines().count(), 2);
+    let script = "import sys, tarfile\nfor e in tarfile.open(sys.argv[1], 'r:'): print(e.name, e.size, e.offset_data)";
+    let listed = run(Command::new("python3").args(["-c", script]).arg(&path));
+    let behind = 1536 + size + padding(size).len() as u64 + 512;
+    assert_eq!(String::from_utf8(listed).unwrap(), format!("huge {size} 1536\nbehind 6 {behind}\n"));
 }
 
 /// Everything at the top of a tree, as arguments.

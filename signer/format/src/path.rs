@@ -28,7 +28,7 @@ pub struct EntryPath(String);
 
 /// Which component of a name is not allowed, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("component {number} (\"{component}\") of the name {fault}")]
+#[error("{} {fault}", place(*.number, .component))]
 pub struct PathError {
     /// Which component, from 1; 0 if it is the name as a whole.
     pub number: usize,
@@ -42,7 +42,7 @@ pub struct PathError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathFault {
     /// A name without a byte.
-    #[error("is an empty name")]
+    #[error("is empty")]
     EmptyName,
     /// More than [`limits::PATH_BYTES`].
     #[error("makes {bytes} bytes in all, and {} are allowed", limits::PATH_BYTES)]
@@ -182,6 +182,14 @@ impl PathError {
     #[must_use]
     pub const fn rule(&self) -> Rule {
         Rule::ArchiveName
+    }
+}
+
+/// What an error speaks of.
+fn place(number: usize, component: &str) -> String {
+    match number {
+        0 => format!("the name \"{component}\""),
+        number => format!("component {number} (\"{component}\") of the name"),
     }
 }
 

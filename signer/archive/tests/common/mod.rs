@@ -55,8 +55,13 @@ pub fn unpack(archive: &[u8], mode: Mode, root: &Path) -> Result<Totals, WalkErr
     Ok(totals)
 }
 
-/// What lies beneath a directory; nothing but private files and directories may.
+/// What lies beneath a directory once all is written.
 pub fn read_back(root: &Path) -> Tree {
+    look(root, &|path, metadata| assert_eq!(metadata.mtime_nsec(), 0, "{path}"))
+}
+
+/// What lies beneath a directory; nothing but private files and directories may.
+pub fn look(root: &Path, check: &dyn Fn(&EntryPath, &fs::Metadata)) -> Tree {
     let mut tree = Tree::new();
     let mut left = vec![root.to_owned()];
     while let Some(dir) = left.pop() {
@@ -74,7 +79,7 @@ pub fn read_back(root: &Path) -> Tree {
                 assert_eq!(metadata.nlink(), 1, "{path}");
                 Some(fs::read(&place).unwrap())
             };
-            assert_eq!(metadata.mtime_nsec(), 0, "{path}");
+            check(&path, &metadata);
             tree.insert(path, (metadata.mtime(), content));
         }
     }

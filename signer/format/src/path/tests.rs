@@ -105,6 +105,10 @@ fn an_error_says_which_component_and_is_safe_to_show() {
     assert_eq!(error.to_string(), r#"component 2 ("e\u{1b}[31m\xffvil") of the name is not UTF-8 from its byte 6 on"#);
     let long = EntryPath::parse(&[b'a'; 5000]).unwrap_err().to_string();
     assert!(long.len() < 300, "{long}");
+    assert!(
+        long.starts_with("the name \"aaa") && long.ends_with("...\" makes 5000 bytes in all, and 4095 are allowed")
+    );
+    assert_eq!(EntryPath::parse(b"").unwrap_err().to_string(), "the name \"\" is empty");
 }
 
 #[test]
