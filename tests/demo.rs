@@ -42,18 +42,29 @@ fn it_tells_the_whole_story_and_leaves_nothing_running() {
     assert_eq!(processes(folder.path()), [""; 0]);
 }
 
-#[test]
-fn interrupted_it_leaves_nothing_running() {
+/// Starts the demo, interrupts it `later` than it said `word`, and waits until everything is gone.
+fn interrupt(word: &str, later: Duration) {
     let folder = tempfile::Builder::new().prefix("pouch-demo-test-").tempdir().unwrap();
     fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"));
     let mut process = demo.arg(folder.path().join("demo")).arg(SMALL).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    // Two servers are running by now.
-    let sealing = lines.by_ref().find(|line| line.as_ref().unwrap().contains("sealed as land-000001"));
-    assert!(sealing.is_some(), "the demo ended before it sealed");
+    assert!(lines.by_ref().any(|line| line.unwrap().contains(word)), "the demo ended before it said {word}");
+    thread::sleep(later);
     assert!(!processes(folder.path()).is_empty());
     run(Command::new("kill").args(["-INT", &process.id().to_string()])).unwrap();
     assert!(!process.wait().unwrap().success());
     wait_for_none(folder.path());
+}
+
+#[test]
+fn interrupted_while_it_seals_it_leaves_nothing_running() {
+    // Two servers are running then.
+    interrupt("sealed as land-000001", Duration::ZERO);
+}
+
+#[test]
+fn interrupted_while_it_restores_it_leaves_nothing_running() {
+    // A server of pouch-import is running then, or is about to.
+    interrupt("IMPORT-REPLAY", Duration::from_millis(700));
 }
