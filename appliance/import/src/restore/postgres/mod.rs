@@ -17,6 +17,7 @@
 mod checks;
 mod cluster;
 mod rows;
+mod scratch;
 mod server;
 mod tablespaces;
 

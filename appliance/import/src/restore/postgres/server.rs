@@ -8,6 +8,7 @@ use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::scratch::{Scratch, hand_over};
 use super::{RestoreError, ToolStep, Tools};
 use crate::restore::RestoreSettings;
 
@@ -17,8 +18,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 const STOP_SECONDS: &str = "600";
 /// Most bytes of `postmaster.pid` that are read.
 const PID_FILE_BYTES: u64 = 4096;
-/// Longest socket path (`sun_path` of unix(7)), in bytes with its end.
-const SOCKET_BYTES: usize = 108;
 
 /// Settings of home that a server must at least have to replay the log, by their names in `pg_controldata`.
 const AT_LEAST: [(&str, &str); 5] = [
@@ -38,17 +37,17 @@ pub(super) struct Server<'t> {
     stopped: bool,
     role: String,
     /// Configuration and socket.
-    scratch: tempfile::TempDir,
+    scratch: Scratch,
 }
 
 impl<'t> Server<'t> {
     /// Starts a server on `data` and waits until the log is replayed.
     pub(super) fn start(tools: &'t Tools, data: &Path, settings: &RestoreSettings) -> Result<Self, RestoreError> {
-        let scratch = scratch(tools)?;
-        let file = scratch.path().join("postgresql.conf");
-        write(&scratch.path().join("pg_hba.conf"), "local all all trust\n", tools)?;
-        write(&scratch.path().join("pg_ident.conf"), "", tools)?;
-        write(&file, &configuration(tools, data, scratch.path(), settings)?, tools)?;
+        let scratch = Scratch::create(tools, data)?;
+        let file = scratch.path.join("postgresql.conf");
+        write(&scratch.path.join("pg_hba.conf"), "local all all trust\n", tools)?;
+        write(&scratch.path.join("pg_ident.conf"), "", tools)?;
+        write(&file, &configuration(tools, data, &scratch.path, settings)?, tools)?;
         let start = tools.log.said_len()?;
         let arguments = ["-D".as_ref(), data.as_os_str(), "-c".as_ref(), &*assignment("config_file", &file)];
         let child = tools.start("postgres", &arguments)?;
@@ -100,7 +99,7 @@ impl<'t> Server<'t> {
 
     /// How clients reach the server.
     pub(super) fn address(&self) -> Vec<std::ffi::OsString> {
-        vec!["-h".into(), self.scratch.path().into(), "-U".into(), self.role.clone().into(), "-w".into()]
+        vec!["-h".into(), self.scratch.path.clone().into(), "-U".into(), self.role.clone().into(), "-w".into()]
     }
 
     pub(super) fn tools(&self) -> &Tools {
@@ -144,36 +143,6 @@ impl Drop for Server<'_> {
             tracing::warn!(%error, "the scratch server cannot be stopped");
         }
     }
-}
-
-/// A private directory with a short path, the user's who runs the server.
-fn scratch(tools: &Tools) -> Result<tempfile::TempDir, RestoreError> {
-    let parent = std::env::temp_dir();
-    let failed = |action| {
-        let path = parent.clone();
-        move |source| RestoreError::File { action, path, source }
-    };
-    let scratch =
-        tempfile::Builder::new().prefix("pouch-").tempdir_in(&parent).map_err(failed("create a directory in"))?;
-    let socket = scratch.path().join(".s.PGSQL.5432.lock");
-    if socket.as_os_str().len() >= SOCKET_BYTES {
-        let source = std::io::Error::new(
-            std::io::ErrorKind::InvalidFilename,
-            "too long for a socket; set TMPDIR to a shorter path",
-        );
-        return Err(failed("use")(source));
-    }
-    hand_over(scratch.path(), tools)?;
-    Ok(scratch)
-}
-
-fn hand_over(path: &Path, tools: &Tools) -> Result<(), RestoreError> {
-    let Some(user) = &tools.user else { return Ok(()) };
-    std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).map_err(|source| RestoreError::File {
-        action: "hand over",
-        path: path.to_owned(),
-        source,
-    })
 }
 
 fn write(path: &Path, text: &str, tools: &Tools) -> Result<(), RestoreError> {
