@@ -2,7 +2,7 @@
 
 use pouch_format::{Declaration, IndexEnd, IndexEntry, IndexHead, PostgresqlDeclaration, Rule, VERSION, write_line};
 
-use super::archive::Tree;
+use super::archive::{Tree, payload};
 use super::{Result, Vector};
 
 /// The archive that these indices are of.
@@ -42,7 +42,8 @@ pub(super) fn vectors() -> Result<Vec<Vector>> {
     let mut vectors = Vec::new();
     for (name, comment, tree) in super::archive::trees() {
         let index = write("land", 2, &tree, Declaration::Directory {})?;
-        vectors.push(of(name, Vector::new("index", name, None, comment, index)));
+        let vector = Vector::new("index", name, None, comment, index).with("payload-sha256", payload(&tree));
+        vectors.push(of(name, vector));
     }
     let trees = super::archive::trees();
     let tree = trees.into_iter().find(|(name, ..)| *name == ARCHIVE).map(|(_, _, tree)| tree).unwrap_or_default();
@@ -51,7 +52,8 @@ pub(super) fn vectors() -> Result<Vec<Vector>> {
         ("declaration-command", "a text with every sort of escape", command),
         ("declaration-postgresql", "everything that a server says of itself", postgresql()?),
     ] {
-        vectors.push(of(ARCHIVE, Vector::new("index", name, None, comment, write("land", 2, &tree, declaration)?)));
+        let vector = Vector::new("index", name, None, comment, write("land", 2, &tree, declaration)?);
+        vectors.push(of(ARCHIVE, vector.with("payload-sha256", payload(&tree))));
     }
     let text = String::from_utf8(write("land", 2, &tree, Declaration::Directory {})?)?;
     for (name, rule, comment, from, to) in EDITS {

@@ -11,6 +11,7 @@
 //! [`read::judge`] runs one through the real readers. Salts and keys are random, so no two runs make the same bytes.
 
 mod archive;
+mod archive_faults;
 mod index;
 pub mod keys;
 pub mod make;

@@ -139,8 +139,6 @@ fn index(vector: &Vector, bytes: &[u8], folder: &Folder, scratch: &Path) -> Resu
         Ok(_) => Ok(Ok(())),
         Err(error) => ruled(error.rule(), &error),
     })
-    // What an accepted index releases is the declaration, not the tree.
-    .map(|outcome| outcome.map(|_| None))
 }
 
 /// Takes a whole pouch in, after those before it, opens and unpacks it.
@@ -284,7 +282,11 @@ fn listing(root: &Path) -> Result<Vec<u8>> {
     Ok(listing)
 }
 
-fn profile(name: &str) -> Result<Profile> {
+/// A profile by the name that it has in a manifest.
+///
+/// # Errors
+/// There is none of this name.
+pub fn profile(name: &str) -> Result<Profile> {
     Ok(serde_json::from_value(name.into())?)
 }
 
@@ -293,8 +295,11 @@ fn private(path: &Path) -> Result<Dir> {
     Ok(Dir::open_private(path)?)
 }
 
-/// The trust file that the header lines describe.
-fn trust(vector: &Vector, folder: &Folder, place: &Path) -> Result<Trust> {
+/// The trust file that the header lines describe, made in the new directory `place`.
+///
+/// # Errors
+/// A key is missing, or the disk fails.
+pub fn trust(vector: &Vector, folder: &Folder, place: &Path) -> Result<Trust> {
     fs::create_dir(place)?;
     let write = |name: &str| -> Result<String> {
         let cert = folder.key(name)?.strip_secret_key_material();
