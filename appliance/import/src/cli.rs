@@ -192,8 +192,9 @@ Unpacks into <restored>/<registry>/<sequence>-<digest>/ and does what the source
 
   directory    nothing more: every file was compared with the signed index
   command      runs `command` of [registry.NAME] with the tree's path as last argument
-  postgresql   relocates tablespaces, runs pg_verifybackup, starts a scratch server on a private socket, replays the log,
-               runs pg_amcheck on every database, compares row counts with those of home, and stops it again: the data
+  postgresql   relocates tablespaces; runs pg_verifybackup; starts a scratch server on a
+               private socket and replays the log; runs pg_amcheck on every database;
+               compares row counts with those of home; stops it again: the data
                directory is then ready to be started
 
 <restored>/<registry>/current leads to it when all of that passed. What was restored before is never touched again.")]
@@ -217,6 +218,8 @@ Examples:
 
   for s in segment-*.pgp; do sq decrypt --session-key KEY \"$s\"; done | zstd -d | tar x
   for s in segment-*.pgp; do gpg --override-session-key KEY --decrypt \"$s\"; done | zstd -d | tar x
+
+The first takes any sq for profile rfc4880 and sq 1.0 or later for rfc9580, the second is for rfc4880.
 
 Whoever holds the printed text can read this pouch, and no other. The act goes to the log, the key does not. It asks for
 exactly `Yes` at the terminal, or needs --yes-export.")]
