@@ -6,8 +6,21 @@
 //! ```
 //!
 //! Each stage is a type that only the function before it makes, and the next takes it by value: a check that is left
-//! out does not compile. Above each block stands the rule of SPEC.md that it is.
+//! out does not compile. Above each block stands the rule that it is, as SPEC.md sections 2, 3 and 8 have it.
 //!
+//! ```
+//! use pouch_open::{Clock, Kept, Source, State, Trust, admit, keep, spool, verify};
+//! fn import(
+//!     source: Source,
+//!     trust: &Trust,
+//!     vault: &pouch_vault::Vault,
+//!     state: &mut State,
+//! ) -> Result<Kept, Box<dyn std::error::Error>> {
+//!     let verified = verify(spool(source)?, trust, vault)?;
+//!     let admitted = admit(verified, state, None, Clock::system())?;
+//!     Ok(keep(admitted, vault, state)?)
+//! }
+//! ```
 //! ```compile_fail
 //! let forged = pouch_open::Verified { checked: todo!(), staging: todo!() };
 //! ```

@@ -1,6 +1,6 @@
 //! The trust file: whose signatures count, for which registry, and which certificates are this embassy's own.
 //!
-//! SPEC.md section 7. Every certificate is pinned by its fingerprint; nothing is looked up anywhere.
+//! SPEC.md section 3.2. Every certificate is pinned by its fingerprint; nothing is looked up anywhere.
 //!
 //! ```toml
 //! [[certificate]]

@@ -501,3 +501,21 @@ fn certificates_of_strangers_bind_no_foreign_subkey() {
     let error = pouch_open::Trust::load(&world.path("trust/trust.toml")).unwrap_err();
     assert!(error.to_string().contains("is in both certificate"), "{error}");
 }
+
+#[test]
+fn the_system_clock_decides_nothing() {
+    // The same tests again, at other times: whatever asks the system for the time, in our code or in a library.
+    let me = std::env::current_exe().unwrap();
+    let tests = ["every_strong_hash_is_taken", "keys_count_as_of_sealing", "revoked_keys_are_refused"];
+    for year in ["1970", "2030", "2038", "2106"] {
+        let run = std::process::Command::new("faketime")
+            .args(["-f", &format!("@{year}-02-03 00:00:00")])
+            .arg(&me)
+            .arg("--exact")
+            .args(tests)
+            .output()
+            .expect("faketime is needed for this test");
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && said.contains("3 passed"), "{year}: {said}");
+    }
+}
