@@ -1,20 +1,27 @@
-//! Makes the vectors of the format and their throw-away keys anew, in software.
+//! Makes the vectors of the format and their throw-away keys anew, in software; or the seeds of the fuzz targets from
+//! the vectors that are kept.
 //!
 //! Keys, salts and session keys are random, so every run makes other bytes that mean the same.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use acceptance::vectors::{Folder, make};
+use acceptance::vectors::{Folder, make, seeds};
 
 #[expect(clippy::print_stderr, reason = "a program talks to the one who runs it")]
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1) else {
-        eprintln!("usage: make-vectors FOLDER");
-        return ExitCode::from(64);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let made = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [folder] if folder != "--seeds" => make::write(&Folder::at(folder.into())),
+        ["--seeds", folder] => seeds::write(&Folder::kept(), Path::new(folder)),
+        _ => {
+            eprintln!("usage: make-vectors FOLDER\n       make-vectors --seeds FOLDER");
+            return ExitCode::from(64);
+        }
     };
-    match make::write(&Folder::at(folder.into())) {
+    match made {
         Ok(count) => {
-            eprintln!("{count} vectors");
+            eprintln!("{count} files");
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -21,6 +21,7 @@ mod part;
 mod pouch;
 mod pouch_faults;
 pub mod read;
+pub mod seeds;
 mod signature;
 mod signature_faults;
 mod tar;
