@@ -66,11 +66,11 @@ fn check_vault(place: &Place) -> usize {
 }
 
 /// What `status` says of the newest pouch.
-fn newest(place: &Place) -> u64 {
+fn newest(place: &Place) -> usize {
     let output = place.import().unwrap().args(["--format", "json", "status"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let value: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"));
-    value["registries"][0]["sequence"].as_u64().unwrap()
+    value["registries"][0]["sequence"].as_u64().unwrap().try_into().unwrap()
 }
 
 /// Calls to disturb, with each ordinal; of the many plain openings only some.
@@ -98,7 +98,7 @@ fn an_import_killed_anywhere_converges() {
         before.restore();
         kills += usize::from(killed_at(&import(), call, nth).unwrap());
         let (kept, known) = (check_vault(&place), newest(&place));
-        assert!(kept >= known as usize, "{call} {nth}: {kept} kept, {known} known");
+        assert!(kept >= known, "{call} {nth}: {kept} kept, {known} known");
         let again = import().output().unwrap();
         assert!(matches!(again.status.code(), Some(0 | 3)), "{call} {nth}: {}", String::from_utf8_lossy(&again.stderr));
         assert_eq!((check_vault(&place), newest(&place)), (2, 2), "{call} {nth}");

@@ -28,6 +28,9 @@ const SMALL_FILES: u64 = 200_000;
 const SMALL_FOLDER: u64 = 500;
 const SEED: u64 = 20_261_124;
 
+/// Fills a folder.
+type Maker = fn(&Path) -> Result<(), String>;
+
 /// The folders that are measured on.
 pub(crate) struct Data {
     root: PathBuf,
@@ -36,7 +39,7 @@ pub(crate) struct Data {
 impl Data {
     /// Makes what is missing below `root`.
     pub(crate) fn make(root: &Path) -> Result<Self, String> {
-        let parts: [(&str, fn(&Path) -> Result<(), String>); 6] = [
+        let parts: [(&str, Maker); 6] = [
             ("mixed/heap", heap),
             ("mixed/text", text),
             ("mixed/incompressible", noise),

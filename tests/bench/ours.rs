@@ -13,8 +13,12 @@ pub(crate) fn seal(place: &Place, registry: &str) -> Result<Figures, String> {
     let mut seal = place.seal()?;
     let (figures, output) = timed(seal.args(["--quiet", "--format", "json", "seal", registry]))?;
     let report = json(&output)?;
-    let size = report["sealed_bytes"].as_u64().ok_or("no size in what pouch-seal reports")?;
-    Ok(Figures { size: crate::mebibytes(size), operations: report["signatures"].as_u64(), ..figures })
+    let size = report.get("sealed_bytes").and_then(Value::as_u64).ok_or("no size in what pouch-seal reports")?;
+    Ok(Figures {
+        size: crate::mebibytes(size),
+        operations: report.get("signatures").and_then(Value::as_u64),
+        ..figures
+    })
 }
 
 /// Takes the newest sealed pouch of a registry into the vault as the first one.
@@ -35,7 +39,7 @@ pub(crate) fn open(place: &Place, registry: &str) -> Result<Figures, String> {
     let mut unpack = place.import()?;
     let (figures, output) = timed(unpack.args(["--quiet", "--format", "json", "unpack", registry]))?;
     let report = json(&output)?;
-    if report["already"].as_bool() != Some(false) {
+    if report.get("already").and_then(Value::as_bool) != Some(false) {
         return Err(format!("nothing was unpacked: {report}"));
     }
     crate::remove(&place.path("embassy/root/unpacked"))?;

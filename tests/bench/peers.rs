@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 const PACK: &str = "tar -cf - -C \"$IN\" . | zstd -q -T0 -3";
 const UNPACK: &str = "zstd -dq | tar -xf - -C \"$OUT\"";
+/// For a peer that only packs.
+const NOTHING: &str = "cat";
 
 /// One peer: what stands after the packing, and before the unpacking.
 struct Peer {
@@ -47,7 +49,7 @@ impl Peers {
         let age = age.trim();
         let peer = |name, seal: String, open: String| Peer { name, seal, open };
         let peers = vec![
-            peer("tar|zstd", "cat".into(), "cat".into()),
+            peer("tar|zstd", NOTHING.into(), NOTHING.into()),
             peer(
                 "gpg",
                 format!(
@@ -82,7 +84,7 @@ impl Peers {
         if out.exists() {
             fs::remove_file(&out).map_err(|error| format!("{}: {error}", out.display()))?;
         }
-        let last = if peer.seal == "cat" { String::new() } else { format!(" | {}", peer.seal) };
+        let last = if peer.seal == NOTHING { String::new() } else { format!(" | {}", peer.seal) };
         let script = format!("IN={}; {PACK}{last} >{}", from.display(), out.display());
         let figures = pipeline(&script, &[], &out)?;
         let size = fs::metadata(&out).map_err(|error| format!("{}: {error}", out.display()))?.len();
@@ -103,10 +105,8 @@ impl Peers {
         crate::remove(&tree)?;
         fs::create_dir(&tree).map_err(|error| format!("{}: {error}", tree.display()))?;
         let sealed = self.sealed(peer).display().to_string();
-        let script = match peer.open.as_str() {
-            "cat" => format!("OUT={}; {UNPACK} <{sealed}", tree.display()),
-            open => format!("OUT={}; {open} <{sealed} | {UNPACK}", tree.display()),
-        };
+        let first = if peer.open == NOTHING { String::new() } else { format!("{} | ", peer.open) };
+        let script = format!("exec <{sealed}; OUT={}; {first}{UNPACK}", tree.display());
         // Ours ends with one syncfs, so theirs does.
         let figures = pipeline(&script, &["--file-system"], &tree)?;
         crate::remove(&tree)?;

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use crate::process::show;
 
 /// The system calls after which something may be half done: names change, bytes become durable, locks are taken.
-pub const CALLS: [&str; 9] =
-    ["renameat2", "rename", "fsync", "fdatasync", "syncfs", "mkdirat", "unlinkat", "openat2", "ftruncate"];
+pub const CALLS: [&str; 10] =
+    ["renameat2", "renameat", "rename", "fsync", "fdatasync", "syncfs", "mkdirat", "unlinkat", "openat2", "ftruncate"];
 
 /// How often `command` makes each of [`CALLS`] when nothing disturbs it.
 ///
