@@ -31,4 +31,4 @@ fuzz: tools
 	@tests/scripts/fuzz.sh
 
 man:
-	@tests/scripts/man.sh
+	@image/man.sh

@@ -11,8 +11,4 @@ if [[ ! -x $tools/bin/cargo-fuzz ]]; then
     cargo install --quiet --locked --root target/tools cargo-fuzz --version "$cargo_fuzz_version"
 fi
 export PATH=$tools/bin:$PATH
-cd tests
-for target in $(cargo +nightly fuzz list); do
-    echo "== $target"
-    cargo +nightly fuzz run "$target" -- -max_total_time="${FUZZ_SECONDS:-60}" -rss_limit_mb=512 -timeout=2
-done
+exec tests/fuzz/run "${FUZZ_SECONDS:-60}" "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Manual pages into target/man and shell completions into target/completions, from the binaries' own descriptions.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/.."
 binaries=(pouch-seal pouch-import)
 cargo build --quiet --release --locked "${binaries[@]/#/-p}" --bins
 mkdir -p target/man target/completions
