@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "DECISIONS.md",
+    "BENCHMARKS.md",
 ];
 
 /// Made by `cargo` and by `make demo`, ignored by git.
