@@ -115,7 +115,9 @@ impl PouchKey {
     /// # Errors
     /// [`StreamError::Part`], [`StreamError::SetUp`].
     pub fn open(&self, part: &Part, bytes: Vec<u8>) -> Result<Vec<u8>, StreamError> {
-        Ok(PartOpener::new(self).map_err(StreamError::SetUp)?.open(part, bytes)?)
+        let mut content = Vec::new();
+        PartOpener::new(self).map_err(StreamError::SetUp)?.open(part, bytes, &mut content)?;
+        Ok(content)
     }
 
     /// The key as `gpg --override-session-key` and `sq decrypt --session-key` take it: cipher number, colon, hex.

@@ -1,7 +1,7 @@
 //! Opens the parts of a stream on several cores and delivers their contents in order, in bounded memory.
 //!
-//! Worker `w` of `n` opens parts `w`, `w + n`, ... and hands each over only when its turn comes, so at most one content a
-//! worker waits.
+//! Worker `w` of `n` opens parts `w`, `w + n`, ... and hands each over only when its turn comes. It has one buffer for
+//! contents, which comes back to it.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -47,21 +47,31 @@ pub(crate) fn open_in_order(
     let largest = parts.iter().map(|part| part.content).max().unwrap_or(0);
     let workers = if largest > PARALLEL_BYTES { 1 } else { WORKERS.min(parts.len()).max(1) };
     std::thread::scope(|scope| {
-        let turns: Vec<Receiver<Result<Vec<u8>, StreamError>>> = (0..workers)
+        let turns: Vec<Turn> = (0..workers)
             .map(|first| {
-                let (sender, receiver) = sync_channel(0);
+                let (sender, contents) = sync_channel(0);
+                let (back, buffers) = sync_channel(1);
                 let own = parts.iter().skip(first).step_by(workers);
-                scope.spawn(move || open_own(own, key, fetch, &sender));
-                receiver
+                scope.spawn(move || open_own(own, key, fetch, &sender, &buffers));
+                Turn { contents, back }
             })
             .collect();
-        // Leaving this loop early drops the receivers, which ends the workers.
+        // Leaving this loop early drops the channels, which ends the workers.
         for turn in turns.iter().cycle().take(parts.len()) {
-            let Ok(content) = turn.recv() else { break };
-            deliver(&content?).map_err(StreamError::Delivery)?;
+            let Ok(content) = turn.contents.recv() else { break };
+            let content = content?;
+            deliver(&content).map_err(StreamError::Delivery)?;
+            // A worker that is through with its parts wants no buffer back.
+            let _ = turn.back.send(content);
         }
         Ok(())
     })
+}
+
+/// What a worker hands over, and its buffer on the way back: fresh memory for each content would cost a fifth of it all.
+struct Turn {
+    contents: Receiver<Result<Vec<u8>, StreamError>>,
+    back: SyncSender<Vec<u8>>,
 }
 
 fn open_own<'p>(
@@ -69,6 +79,7 @@ fn open_own<'p>(
     key: &PouchKey,
     fetch: &Fetch<'_>,
     turn: &SyncSender<Result<Vec<u8>, StreamError>>,
+    buffers: &Receiver<Vec<u8>>,
 ) {
     let mut opener = match PartOpener::new(key) {
         Ok(opener) => opener,
@@ -78,10 +89,14 @@ fn open_own<'p>(
             return;
         }
     };
+    let mut first = Some(Vec::new());
     for part in parts {
-        let content = fetch(part).map_err(StreamError::from).and_then(|bytes| Ok(opener.open(part, bytes)?));
-        let failed = content.is_err();
-        if turn.send(content).is_err() || failed {
+        let decrypted = fetch(part).map_err(StreamError::from).and_then(|bytes| Ok(opener.decrypt(part, &bytes)?));
+        // Everything up to here is done while the content before is still on its way.
+        let Some(mut content) = first.take().or_else(|| buffers.recv().ok()) else { return };
+        let opened = decrypted.and_then(|()| Ok(opener.decompress(part, &mut content)?));
+        let failed = opened.is_err();
+        if turn.send(opened.map(|()| content)).is_err() || failed {
             return;
         }
     }

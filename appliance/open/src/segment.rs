@@ -192,23 +192,39 @@ impl<'k> PartOpener<'k> {
         Ok(Self { key, plain: Vec::new(), decompressor: Decompressor::new()? })
     }
 
-    /// Opens `bytes`, of which exactly `part.content` bytes come out. Memory: at most twice the larger of both.
-    pub(crate) fn open(&mut self, part: &Part, bytes: Vec<u8>) -> Result<Vec<u8>, PartError> {
-        let sealed = SealedPart::parse(self.key.profile, part, &bytes)?;
+    /// Opens `bytes` into `content`, which becomes exactly `part.content` bytes; what it held before is gone.
+    pub(crate) fn open(&mut self, part: &Part, bytes: Vec<u8>, content: &mut Vec<u8>) -> Result<(), PartError> {
+        self.decrypt(part, &bytes)?;
+        // The ciphertext makes room for the content.
+        drop(bytes);
+        self.decompress(part, content)
+    }
+
+    /// The first half of [`Self::open`]: what is decrypted is kept here.
+    pub(crate) fn decrypt(&mut self, part: &Part, bytes: &[u8]) -> Result<(), PartError> {
+        let sealed = SealedPart::parse(self.key.profile, part, bytes)?;
         if sealed.pkesks != self.key.pkesks {
             let flaw = "other encrypted session keys than the first part has";
             return Err(PartError::Pkesk { part: part.name.clone(), flaw });
         }
         match self.key.profile {
-            Profile::Rfc9580 => decrypt_v2(&self.key.key, &sealed, &mut self.plain)?,
-            Profile::Rfc4880 => decrypt_v1(&self.key.key, &sealed, &mut self.plain)?,
+            Profile::Rfc9580 => decrypt_v2(&self.key.key, &sealed, &mut self.plain),
+            Profile::Rfc4880 => decrypt_v1(&self.key.key, &sealed, &mut self.plain),
         }
-        // The ciphertext makes room for the content.
-        drop(bytes);
+    }
+
+    /// The second half, of what was decrypted last.
+    pub(crate) fn decompress(&mut self, part: &Part, content: &mut Vec<u8>) -> Result<(), PartError> {
         let frame = literal_content(part, &self.plain)?;
-        frame::decompress(&mut self.decompressor, frame, part.content)
+        frame::decompress(&mut self.decompressor, frame, part.content, content)
             .map_err(|reason| PartError::Frame { part: part.name.clone(), reason })
     }
+}
+
+/// Without room beyond `length`, and without clearing what will be overwritten anyway.
+fn resize(buffer: &mut Vec<u8>, length: usize) {
+    buffer.reserve_exact(length.saturating_sub(buffer.len()));
+    buffer.resize(length, 0);
 }
 
 /// SEIPD version 2 (RFC 9580 section 5.13.2): every chunk's tag, then the tag over the whole length.
@@ -228,8 +244,7 @@ fn decrypt_v2(key: &LockedBytes, sealed: &SealedPart<'_>, plain: &mut Vec<u8>) -
     let mut context = |key: &SessionKey, nonce: &[u8], data: &[u8]| -> sequoia_openpgp::Result<DecryptionContext> {
         aead.context(cipher, key, data, nonce)?.for_decryption()
     };
-    plain.clear();
-    plain.resize(chunks.len(), 0);
+    resize(plain, chunks.len());
     let (mut done, mut index) = (0, 0u64);
     for chunk in chunks.chunks(CHUNK_BYTES + TAG_BYTES) {
         let size = chunk.len().checked_sub(TAG_BYTES).ok_or(integrity("a chunk shorter than its tag"))?;
@@ -261,8 +276,7 @@ fn decrypt_v1(key: &LockedBytes, sealed: &SealedPart<'_>, plain: &mut Vec<u8>) -
     if body.len() < PREFIX + MDC {
         return Err(grammar("the encrypted data is shorter than its prefix and digest"));
     }
-    plain.clear();
-    plain.resize(body.len() + BLOCK_BYTES, 0);
+    resize(plain, body.len() + BLOCK_BYTES);
     let done = Crypter::new(Cipher::aes_256_cfb128(), Mode::Decrypt, key.as_ref(), Some(&[0; BLOCK_BYTES]))
         .and_then(|mut cfb| cfb.update(body, plain))
         .map_err(|_| integrity("no decryption"))?;

@@ -21,6 +21,8 @@ use crate::ordered::{Fetch, StreamError, open_in_order};
 
 /// Bytes of each pipe: fewer switches between its two ends. A smaller pipe does as well.
 const PIPE_BYTES: usize = 1 << 20;
+/// Bytes of messages read at once.
+const HEADS_BYTES: usize = 64 << 10;
 
 /// A tree that is complete, durable and what was signed.
 #[derive(Debug)]
@@ -104,7 +106,8 @@ pub fn unpack(
     std::thread::scope(|scope| {
         let opener = scope.spawn(move || open_archive(manifest, key, fetch, archive_writer));
         let walker = scope.spawn(move || walk_archive(archive_reader, budget, message_writer));
-        let received = receive(BufReader::with_capacity(PIPE_BYTES, message_reader), &mut tree);
+        // Heads of messages are collected, contents are larger than the buffer and pass it by.
+        let received = receive(BufReader::with_capacity(HEADS_BYTES, message_reader), &mut tree);
         // Whoever failed first made the others fail: look in the order of the data's way. An opener that could not
         // deliver only felt that the walker had stopped.
         match join(opener) {
