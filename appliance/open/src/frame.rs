@@ -102,11 +102,11 @@ pub(crate) fn decompress(
         return Err(FrameError::Trailing { frame: length, extra: frame.len().saturating_sub(length) });
     }
     let size = usize::try_from(stated).map_err(|_| FrameError::Content { found: head.content, stated })?;
-    // The library writes no byte beyond the capacity, the largest content so far; a bomb ends here.
-    content.clear();
-    content.reserve_exact(size);
-    let done =
-        decompressor.decompress_to_buffer(frame, content).map_err(|e| FrameError::Corrupt { reason: e.to_string() })?;
+    // A buffer of exactly the stated size: the library writes no byte beyond it, and a bomb ends here.
+    content.resize(size, 0);
+    let done = decompressor
+        .decompress_to_buffer(frame, content.as_mut_slice())
+        .map_err(|e| FrameError::Corrupt { reason: e.to_string() })?;
     if done == size { Ok(()) } else { Err(FrameError::Content { found: done as u64, stated }) }
 }
 
