@@ -10,9 +10,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use acceptance::vectors::keys::Keys;
+use acceptance::vectors::message::{SEIPD_TAG, Sealer, literal, packet, part};
 use acceptance::vectors::read::{Verdict, judge};
 use acceptance::vectors::{Folder, KINDS, Vector, make};
-use pouch_format::Rule;
+use pouch_format::{Profile, Rule, segment_file};
+use pouch_open::{PouchKey, StreamError};
 
 /// Rules that no bytes can break: they speak of a source, or of the reader's own disk.
 const NOT_OF_BYTES: [Rule; 4] = [Rule::ImportState, Rule::SourceType, Rule::SourceName, Rule::SourceChanged];
@@ -144,5 +146,22 @@ fn the_generator_makes_what_is_kept() {
     assert_eq!(facts(&made), facts(&kept), "run `make-vectors tests/vectors`");
     for vector in &made {
         assert_eq!(&Vector::decode(&vector.name, &vector.encode()).unwrap(), vector);
+    }
+}
+
+/// Of the length of a chunk exactly, and then a chunk of nothing: authentic, but a second encoding of the same.
+#[test]
+fn an_empty_chunk_is_refused() {
+    let sealer = Sealer::for_nobody(Profile::Rfc9580);
+    let frame = vec![0; (1 << 20) - 6 - 6];
+    let plain = literal(&frame);
+    assert_eq!(plain.len(), 1 << 20);
+    for (empty, refused) in [(false, Rule::ZstdFrame), (true, Rule::OpenpgpIntegrity)] {
+        let body = sealer.encrypted_in_chunks(&plain, empty).unwrap();
+        let sealed = [&sealer.pkesks[..], &packet(SEIPD_TAG, &body)].concat();
+        let stated = part(segment_file(0), &sealed, frame.len() as u64, 1);
+        let key = PouchKey::from_session_key(sealer.profile, &sealer.key, &stated, &sealed).unwrap();
+        let Err(StreamError::Part(error)) = key.open(&stated, sealed) else { panic!("accepted") };
+        assert_eq!(error.rule(), refused);
     }
 }

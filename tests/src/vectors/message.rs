@@ -8,7 +8,7 @@ use pouch_format::{Part, Profile, Sha256Digest};
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::anyhow::Context as _;
 use sequoia_openpgp::crypto::SessionKey;
-use sequoia_openpgp::crypto::aead::{Encryptor, SEIPv2Schedule};
+use sequoia_openpgp::crypto::aead::{Encryptor, SEIPv2Schedule, Schedule as _};
 use sequoia_openpgp::packet::{PKESK, pkesk::PKESK3, pkesk::PKESK6};
 use sequoia_openpgp::serialize::MarshalInto as _;
 use sequoia_openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
@@ -114,6 +114,31 @@ impl Sealer {
         let mut encryptor = Encryptor::new(cipher, aead, chunk, schedule, &mut body)?;
         encryptor.write_all(plain)?;
         encryptor.finalize()?;
+        Ok(body)
+    }
+
+    /// Version 2, chunk by chunk, with or without a chunk of nothing at the end.
+    ///
+    /// # Errors
+    /// The library refuses.
+    pub fn encrypted_in_chunks(&self, plain: &[u8], empty: bool) -> Result<Vec<u8>> {
+        let (cipher, aead) = (SymmetricAlgorithm::AES256, AEADAlgorithm::OCB);
+        let salt = [7; SALT];
+        let schedule = SEIPv2Schedule::new(&SessionKey::from(&self.key[..]), cipher, aead, 1 << 20, &salt)?;
+        let mut context =
+            |key: &SessionKey, nonce: &[u8], data: &[u8]| aead.context(cipher, key, data, nonce)?.for_encryption();
+        let nothing: &[u8] = &[];
+        let mut body = [&HEAD_V2[..], &salt].concat();
+        let mut index = 0;
+        for chunk in plain.chunks(1 << 20).chain(empty.then_some(nothing)) {
+            let mut sealed = vec![0; chunk.len() + 16];
+            schedule.chunk(index, &mut context)?.encrypt_seal(&mut sealed, chunk)?;
+            body.extend(sealed);
+            index += 1;
+        }
+        let mut tag = [0; 16];
+        schedule.finalizer(index, plain.len() as u64, &mut context)?.encrypt_seal(&mut tag, nothing)?;
+        body.extend(tag);
         Ok(body)
     }
 
