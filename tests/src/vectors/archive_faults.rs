@@ -107,7 +107,7 @@ fn paxes() -> Vec<Fault> {
         ("pax-length-long", ArchivePax, "a record that is shorter than it says", with(b"11 path=g\n")),
         ("pax-length-leading-zero", ArchivePax, "a length with a zero in front", with(b"010 path=g\n")),
         ("pax-length-huge", ArchivePax, "a length beyond 2^64", with(b"99999999999999999999 path=g\n")),
-        ("pax-no-newline", ArchivePax, "a record without its line feed", with(b"9 path=g")),
+        ("pax-no-newline", ArchivePax, "a record without its line feed", with(b"8 path=g")),
         ("pax-no-equals", ArchivePax, "a record without a value", with(b"10 path g\n")),
         ("pax-trailing", ArchivePax, "bytes behind the last record", with(b"10 path=g\n\0")),
         ("pax-path-nul", ArchivePax, "a NUL in a path", with(&record("path", "a\0b"))),

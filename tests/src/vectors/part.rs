@@ -131,6 +131,7 @@ fn grammar(maker: &Maker) -> Result<Vec<Vector>> {
     let marker = packet(MARKER_TAG, b"PGP");
     let unprotected = packet(9, body.get(1..).unwrap_or_default());
     let symmetric = packet(3, &[4, 9, 0, 8]);
+    let legacy = legacy_packet(PKESK_TAG, sealer.pkesks.get(2..).unwrap_or_default());
     let long_key = long_packet(PKESK_TAG, sealer.pkesks.get(2..).unwrap_or_default());
     let (first, rest) = body.split_at(512.min(body.len()));
     let partial = [&[0xC0 | SEIPD_TAG, 224 + 9][..], first, &packet(0, rest)[1..]].concat();
@@ -148,7 +149,7 @@ fn grammar(maker: &Maker) -> Result<Vec<Vector>> {
         refused("key-behind", "a session key behind the data", &[&keys, &data, &keys])?,
         refused("unprotected", "encrypted data without integrity (tag 9)", &[&keys, &unprotected])?,
         refused("literal", "not encrypted at all", &[&keys, &literal(&maker.frame)])?,
-        refused("legacy-length", "a packet in the legacy format", &[&keys, &legacy_packet(SEIPD_TAG, &body)])?,
+        refused("legacy-length", "a packet in the legacy format", &[&legacy, &data])?,
         refused("partial-length", "a partial length", &[&keys, &partial])?,
         refused("long-length", "a length in a longer form than it needs", &[&long_key, &data])?,
         refused("cut", "cut off by a byte", &[&keys, cut])?,
@@ -298,8 +299,8 @@ fn frames(maker: &Maker) -> Result<Vec<Vector>> {
     let sum = &good[good.len() - 4..];
     // Descriptor: 4 bytes of content size, checksum; then a window of 2^28 bytes.
     let window = [magic, &[0x84, (28 - 10) << 3], &size, &good[good.len() - 20..]].concat();
-    // Not a single segment, so the content size stands behind the window octet.
-    let lying = [magic, &[0x84, 0x60], &size, &bomb[9..]].concat();
+    // Magic number, descriptor, window octet, then 4 bytes of content size.
+    let lying = [&bomb[..6], &size, &bomb[10..]].concat();
     // One raw block that is the last, of the whole content.
     let block = (u32::try_from(content.len())? << 3 | 1).to_le_bytes();
     let shorter = [magic, &[0xA4], &(u32::from_le_bytes(size) + 1).to_le_bytes(), &block[..3], content, sum].concat();
