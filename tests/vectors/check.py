@@ -327,7 +327,9 @@ class Archive:
         return self.data[self.at - size : self.at]
 
     def take_padding(self, size):
-        refuse_if(any(self.take(-size % 512)), "ARCHIVE-PADDING")
+        # What is there is looked at before it is missed that there is more.
+        refuse_if(any(self.data[self.at : self.at + -size % 512]), "ARCHIVE-PADDING")
+        self.take(-size % 512)
 
     def read_entry(self):
         start, pax = self.at, {}
@@ -369,7 +371,7 @@ class Archive:
             refuse_if(b"\0" not in fields[name] or any(fields[name].partition(b"\0")[2]), "ARCHIVE-HEADER")
         for name in ["uid", "gid", "mode", "size", "mtime"]:
             fields[name] = number(fields[name])
-        refuse_if(fields["mode"] > 0o777, "ARCHIVE-MODE")
+            refuse_if(name == "mode" and fields[name] > 0o777, "ARCHIVE-MODE")
         for name in ["name", "prefix"]:
             fields[name], _, behind = fields[name].partition(b"\0")
             refuse_if(any(behind), "ARCHIVE-HEADER")
