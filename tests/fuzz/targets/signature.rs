@@ -18,7 +18,10 @@ struct Unsigned {
 }
 
 static UNSIGNED: LazyLock<Unsigned> = LazyLock::new(|| {
-    let dir = tempfile::tempdir_in("/dev/shm").expect("a directory in memory").keep();
+    // libFuzzer ends without dropping anything, so the next run removes what this one leaves.
+    let dir = PathBuf::from("/dev/shm/pouch-fuzz-signature");
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir(&dir).expect("a directory in memory");
     let vector = Folder::kept().vector("signature-two-signers").expect("the vector is kept");
     let trust = read::trust(&vector, &Folder::kept(), &dir.join("trust")).expect("the keys are kept");
     let line = vector.need("manifest").expect("it has one").to_owned() + "\n";
