@@ -91,7 +91,7 @@ fn open_own<'p>(
     };
     let mut first = Some(Vec::new());
     for part in parts {
-        let decrypted = fetch(part).map_err(StreamError::from).and_then(|bytes| Ok(opener.decrypt(part, &bytes)?));
+        let decrypted = fetch(part).map_err(StreamError::from).and_then(|bytes| Ok(opener.decrypt(part, bytes)?));
         // Everything up to here is done while the content before is still on its way.
         let Some(mut content) = first.take().or_else(|| buffers.recv().ok()) else { return };
         let opened = decrypted.and_then(|()| Ok(opener.decompress(part, &mut content)?));

@@ -3,6 +3,8 @@
 //! SPEC.md sections 5 and 6. The order is fixed: size and SHA-256 by the signed manifest, packet grammar, integrity of
 //! the whole ciphertext, then the zstd frame. No byte is decompressed that is not authenticated.
 
+use std::ops::Range;
+
 use openssl::sha::{Sha1, sha256};
 use openssl::symm::{Cipher, Crypter, Mode};
 use pouch_format::{Part, Profile, Rule, Sha256Digest, limits};
@@ -118,7 +120,6 @@ impl PartError {
 
 /// A sealed part whose bytes are the ones that the manifest states, split by the grammar of the profile.
 pub(crate) struct SealedPart<'a> {
-    part: &'a Part,
     /// The encrypted-session-key packets, whole.
     pub(crate) pkesks: &'a [u8],
     /// Body of the one SEIPD packet.
@@ -127,7 +128,7 @@ pub(crate) struct SealedPart<'a> {
 
 impl<'a> SealedPart<'a> {
     /// Checks size, digest and the outer grammar: one or more PKESK, one SEIPD, nothing else.
-    pub(crate) fn parse(profile: Profile, part: &'a Part, bytes: &'a [u8]) -> Result<Self, PartError> {
+    pub(crate) fn parse(profile: Profile, part: &Part, bytes: &'a [u8]) -> Result<Self, PartError> {
         let name = || part.name.clone();
         // SEGMENT-SIZE, SEGMENT-DIGEST
         if bytes.len() as u64 != part.size {
@@ -167,7 +168,7 @@ impl<'a> SealedPart<'a> {
                 }
                 SEIPD_TAG if packets.position() == bytes.len() => {
                     let pkesks = bytes.get(..start).unwrap_or_default();
-                    return Ok(Self { part, pkesks, seipd: packet.body });
+                    return Ok(Self { pkesks, seipd: packet.body });
                 }
                 SEIPD_TAG => {
                     return Err(PartError::Grammar { part: name(), flaw: "bytes follow the encrypted data packet" });
@@ -180,63 +181,71 @@ impl<'a> SealedPart<'a> {
     }
 }
 
-/// Opens parts one after the other, with its buffers kept. One per thread.
+/// Opens parts one after the other. One per thread.
 pub(crate) struct PartOpener<'k> {
     key: &'k PouchKey,
-    plain: Vec<u8>,
+    /// The part that was decrypted last, in the place of its ciphertext.
+    bytes: Vec<u8>,
+    /// Where in it the literal packet lies.
+    plain: Range<usize>,
+    /// One piece on its way from ciphertext to plaintext.
+    piece: Vec<u8>,
     decompressor: Decompressor<'static>,
 }
 
 impl<'k> PartOpener<'k> {
     pub(crate) fn new(key: &'k PouchKey) -> std::io::Result<Self> {
-        Ok(Self { key, plain: Vec::new(), decompressor: Decompressor::new()? })
+        let piece = vec![0; CHUNK_BYTES + BLOCK_BYTES];
+        Ok(Self { key, bytes: Vec::new(), plain: 0..0, piece, decompressor: Decompressor::new()? })
     }
 
     /// Opens `bytes` into `content`, which becomes exactly `part.content` bytes; what it held before is gone.
     pub(crate) fn open(&mut self, part: &Part, bytes: Vec<u8>, content: &mut Vec<u8>) -> Result<(), PartError> {
-        self.decrypt(part, &bytes)?;
-        // The ciphertext makes room for the content.
-        drop(bytes);
+        self.decrypt(part, bytes)?;
         self.decompress(part, content)
     }
 
-    /// The first half of [`Self::open`]: what is decrypted is kept here.
-    pub(crate) fn decrypt(&mut self, part: &Part, bytes: &[u8]) -> Result<(), PartError> {
-        let sealed = SealedPart::parse(self.key.profile, part, bytes)?;
+    /// The first half of [`Self::open`]: what is decrypted is kept here, once all of it is authenticated.
+    pub(crate) fn decrypt(&mut self, part: &Part, mut bytes: Vec<u8>) -> Result<(), PartError> {
+        let sealed = SealedPart::parse(self.key.profile, part, &bytes)?;
         if sealed.pkesks != self.key.pkesks {
             let flaw = "other encrypted session keys than the first part has";
             return Err(PartError::Pkesk { part: part.name.clone(), flaw });
         }
-        match self.key.profile {
-            Profile::Rfc9580 => decrypt_v2(&self.key.key, &sealed, &mut self.plain),
-            Profile::Rfc4880 => decrypt_v1(&self.key.key, &sealed, &mut self.plain),
-        }
+        // Nothing follows the body of the encrypted data.
+        let start = bytes.len() - sealed.seipd.len();
+        let body = bytes.get_mut(start..).unwrap_or_default();
+        let plain = match self.key.profile {
+            Profile::Rfc9580 => decrypt_v2(&self.key.key, part, body, &mut self.piece),
+            Profile::Rfc4880 => decrypt_v1(&self.key.key, part, body, &mut self.piece),
+        }?;
+        (self.bytes, self.plain) = (bytes, start + plain.start..start + plain.end);
+        Ok(())
     }
 
     /// The second half, of what was decrypted last.
     pub(crate) fn decompress(&mut self, part: &Part, content: &mut Vec<u8>) -> Result<(), PartError> {
-        let frame = literal_content(part, &self.plain)?;
+        let bytes = std::mem::take(&mut self.bytes);
+        let frame = literal_content(part, bytes.get(self.plain.clone()).unwrap_or_default())?;
         frame::decompress(&mut self.decompressor, frame, part.content, content)
             .map_err(|reason| PartError::Frame { part: part.name.clone(), reason })
     }
 }
 
-/// Without room beyond `length`, and without clearing what will be overwritten anyway.
-fn resize(buffer: &mut Vec<u8>, length: usize) {
-    buffer.reserve_exact(length.saturating_sub(buffer.len()));
-    buffer.resize(length, 0);
-}
-
 /// SEIPD version 2 (RFC 9580 section 5.13.2): every chunk's tag, then the tag over the whole length.
-fn decrypt_v2(key: &LockedBytes, sealed: &SealedPart<'_>, plain: &mut Vec<u8>) -> Result<(), PartError> {
-    let grammar = |flaw| PartError::Grammar { part: sealed.part.name.clone(), flaw };
-    let integrity = |flaw| PartError::Integrity { part: sealed.part.name.clone(), flaw };
-    let (head, rest) = sealed.seipd.split_first_chunk::<4>().ok_or(grammar("the encrypted data packet has no head"))?;
+///
+/// Decrypts `body` in its place by way of `piece` and says where the plaintext lies; without a result it is worthless.
+fn decrypt_v2(key: &LockedBytes, part: &Part, body: &mut [u8], piece: &mut [u8]) -> Result<Range<usize>, PartError> {
+    const HEAD: usize = 4 + SALT_BYTES;
+    let grammar = |flaw| PartError::Grammar { part: part.name.clone(), flaw };
+    let integrity = |flaw| PartError::Integrity { part: part.name.clone(), flaw };
+    let (head, rest) = body.split_first_chunk_mut::<4>().ok_or(grammar("the encrypted data packet has no head"))?;
     if *head != [2, 9, 2, CHUNK_OCTET] {
         return Err(grammar("the encrypted data is not version 2, AES-256, OCB, chunks of 1 MiB"));
     }
-    let (salt, rest) = rest.split_first_chunk::<SALT_BYTES>().ok_or(grammar("the encrypted data has no salt"))?;
-    let (chunks, last_tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(grammar("the encrypted data has no tag"))?;
+    let (salt, rest) = rest.split_first_chunk_mut::<SALT_BYTES>().ok_or(grammar("the encrypted data has no salt"))?;
+    let (chunks, last_tag) =
+        rest.split_last_chunk_mut::<TAG_BYTES>().ok_or(grammar("the encrypted data has no tag"))?;
 
     let (cipher, aead) = (SymmetricAlgorithm::AES256, AEADAlgorithm::OCB);
     let schedule = SEIPv2Schedule::new(&SessionKey::from(key.as_ref()), cipher, aead, CHUNK_BYTES, salt)
@@ -244,55 +253,56 @@ fn decrypt_v2(key: &LockedBytes, sealed: &SealedPart<'_>, plain: &mut Vec<u8>) -
     let mut context = |key: &SessionKey, nonce: &[u8], data: &[u8]| -> sequoia_openpgp::Result<DecryptionContext> {
         aead.context(cipher, key, data, nonce)?.for_decryption()
     };
-    resize(plain, chunks.len());
     let (mut done, mut index) = (0, 0u64);
-    for chunk in chunks.chunks(CHUNK_BYTES + TAG_BYTES) {
+    for start in (0..chunks.len()).step_by(CHUNK_BYTES + TAG_BYTES) {
+        let end = chunks.len().min(start + CHUNK_BYTES + TAG_BYTES);
+        let chunk = chunks.get(start..end).unwrap_or_default();
         // An empty chunk behind a full one would be a second encoding of the same.
         let size = chunk.len().checked_sub(TAG_BYTES).filter(|size| *size > 0);
         let size = size.ok_or(integrity("a chunk without content"))?;
-        let out = plain.get_mut(done..done + size).ok_or(integrity("a chunk too many"))?;
+        let out = piece.get_mut(..size).ok_or(integrity("a chunk too long"))?;
         schedule
             .chunk(index, &mut context)
             .and_then(|mut context| context.decrypt_verify(out, chunk))
             .map_err(|_| integrity("the tag of a chunk is wrong"))?;
+        chunks.get_mut(done..done + size).ok_or(integrity("a chunk too many"))?.copy_from_slice(out);
         done += size;
         index += 1;
     }
-    plain.truncate(done);
     schedule
         .finalizer(index, done as u64, &mut context)
         .and_then(|mut context| context.decrypt_verify(&mut [], last_tag))
-        .map_err(|_| integrity("the last tag is wrong"))
+        .map_err(|_| integrity("the last tag is wrong"))?;
+    Ok(HEAD..HEAD + done)
 }
 
-/// SEIPD version 1 (RFC 9580 section 5.13.1): the repeated prefix and the SHA-1 over everything.
-fn decrypt_v1(key: &LockedBytes, sealed: &SealedPart<'_>, plain: &mut Vec<u8>) -> Result<(), PartError> {
+/// SEIPD version 1 (RFC 9580 section 5.13.1): the repeated prefix and the SHA-1 over everything. Otherwise as
+/// [`decrypt_v2`].
+fn decrypt_v1(key: &LockedBytes, part: &Part, body: &mut [u8], piece: &mut [u8]) -> Result<Range<usize>, PartError> {
     const PREFIX: usize = BLOCK_BYTES + 2;
     const MDC: usize = 22;
-    let grammar = |flaw| PartError::Grammar { part: sealed.part.name.clone(), flaw };
-    let integrity = |flaw| PartError::Integrity { part: sealed.part.name.clone(), flaw };
-    let (&version, body) = sealed.seipd.split_first().ok_or(grammar("the encrypted data packet has no head"))?;
+    let grammar = |flaw| PartError::Grammar { part: part.name.clone(), flaw };
+    let integrity = |flaw| PartError::Integrity { part: part.name.clone(), flaw };
+    let (&mut version, body) = body.split_first_mut().ok_or(grammar("the encrypted data packet has no head"))?;
     if version != 1 {
         return Err(grammar("the encrypted data is not version 1"));
     }
-    if body.len() < PREFIX + MDC {
-        return Err(grammar("the encrypted data is shorter than its prefix and digest"));
-    }
-    resize(plain, body.len() + BLOCK_BYTES);
-    let done = Crypter::new(Cipher::aes_256_cfb128(), Mode::Decrypt, key.as_ref(), Some(&[0; BLOCK_BYTES]))
-        .and_then(|mut cfb| cfb.update(body, plain))
+    let end = body.len().checked_sub(MDC).filter(|end| *end >= PREFIX);
+    let end = end.ok_or(grammar("the encrypted data is shorter than its prefix and digest"))?;
+    let mut cfb = Crypter::new(Cipher::aes_256_cfb128(), Mode::Decrypt, key.as_ref(), Some(&[0; BLOCK_BYTES]))
         .map_err(|_| integrity("no decryption"))?;
-    plain.truncate(done);
-    let hashed = plain.len().saturating_sub(20);
-    let (covered, digest) = plain.split_at_checked(hashed).ok_or(integrity("no digest"))?;
+    for bytes in body.chunks_mut(CHUNK_BYTES) {
+        let done = cfb.update(bytes, piece).map_err(|_| integrity("no decryption"))?;
+        let out = piece.get(..done).filter(|out| out.len() == bytes.len());
+        bytes.copy_from_slice(out.ok_or(integrity("no decryption"))?);
+    }
+    let (covered, digest) = body.split_last_chunk::<20>().ok_or(integrity("no digest"))?;
     let mut sha1 = Sha1::new();
     sha1.update(covered);
     if !openssl::memcmp::eq(&sha1.finish(), digest) || !covered.ends_with(&[0xD3, 0x14]) {
         return Err(integrity("the modification detection code is wrong"));
     }
-    plain.truncate(hashed.saturating_sub(2));
-    plain.drain(..PREFIX);
-    Ok(())
+    Ok(1 + PREFIX..1 + end)
 }
 
 /// The content of the one literal data packet: binary, no file name, no date (RFC 9580 section 5.9).
