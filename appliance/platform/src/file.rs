@@ -3,7 +3,7 @@
 use std::{fs::File, io, os::fd::AsFd};
 
 use nix::{
-    fcntl::{FcntlArg, fcntl},
+    fcntl::{FcntlArg, OFlag, fcntl},
     sys::{stat::futimens, time::TimeSpec},
 };
 
@@ -41,6 +41,20 @@ fn sync_file_range(file: &File, offset: i64, length: i64) -> io::Result<()> {
     let done =
         unsafe { nix::libc::sync_file_range(file.as_raw_fd(), offset, length, nix::libc::SYNC_FILE_RANGE_WRITE) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Switches direct I/O, which goes around the page cache, on or off for an open file.
+///
+/// While it is on, memory, offset and length of every write must be multiples of the sector size; else, or on a file
+/// system that cannot do it, the write fails with `EINVAL`.
+///
+/// # Errors
+/// What `fcntl(F_SETFL)` says: `EINVAL` from a file system that cannot do it.
+pub fn set_direct(file: &File, on: bool) -> io::Result<()> {
+    let mut flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+    flags.set(OFlag::O_DIRECT, on);
+    fcntl(file, FcntlArg::F_SETFL(flags))?;
+    Ok(())
 }
 
 /// Asks for a pipe of at least `bytes`; returns what it holds now.

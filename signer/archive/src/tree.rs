@@ -6,23 +6,17 @@
 //!
 //! Nothing is durable before [`TreeWriter::commit`], which makes one `syncfs` of the whole file system: 200,000 `fsync`
 //! one after the other would each wait for the journal, and a private directory is not published before all of it is
-//! durable anyway. Large files are pushed to disk while they are written, so that little is left for the end.
+//! durable anyway.
 
-use std::{
-    fs::File,
-    io::{self, Seek, SeekFrom, Write},
-};
+mod content;
+
+use std::io;
 
 use pouch_format::{Blake3Digest, EntryPath, Rule, Totals};
-use pouch_platform::{Dir, DirError, Metadata, set_file_mtime, sync_range_start};
+use pouch_platform::{Dir, DirError, Metadata, set_file_mtime};
 
 use crate::{Budget, Fault, Sink};
-
-/// Content that is pushed to disk at once, in bytes.
-const PUSH: u64 = 16 << 20;
-
-/// Shortest run of zeros that becomes a hole, in bytes: a block of every usual file system.
-const HOLE: usize = 4096;
+use content::Content;
 
 /// What an entry turned out to be, once written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,14 +125,11 @@ struct OpenDir {
 #[derive(Debug)]
 struct OpenFile {
     path: EntryPath,
-    file: File,
+    content: Content,
     size: u64,
     mtime: i64,
     offset: u64,
     written: u64,
-    pushed: u64,
-    /// The end of the file is a hole so far.
-    hole: bool,
     hasher: blake3::Hasher,
 }
 
@@ -233,13 +224,11 @@ where
         let file = self.enter_parent_of(path)?.create_new(path.file_name())?;
         self.file = Some(OpenFile {
             path: path.clone(),
-            file,
+            content: Content::new(file, size),
             size,
             mtime,
             offset,
             written: 0,
-            pushed: 0,
-            hole: false,
             hasher: blake3::Hasher::new(),
         });
         Ok(())
@@ -258,10 +247,13 @@ where
         if file.written != file.size {
             return Err(file.out_of_turn());
         }
-        file.complete().map_err(|source| TreeError::Write { path: file.path.clone(), source })?;
-        let blake3 = Blake3Digest(*file.hasher.finalize().as_bytes());
-        let kind = EntryKind::File { size: file.size, offset: file.offset, blake3 };
-        self.report(&file.path, file.mtime, kind)
+        let OpenFile { path, content, size, mtime, offset, hasher, .. } = file;
+        let written = content.finish().and_then(|file| set_file_mtime(&file, mtime));
+        if let Err(source) = written {
+            return Err(TreeError::Write { path, source });
+        }
+        let blake3 = Blake3Digest(*hasher.finalize().as_bytes());
+        self.report(&path, mtime, EntryKind::File { size, offset, blake3 })
     }
 
     fn end(&mut self, _: Totals) -> Result<(), Self::Error> {
@@ -278,24 +270,7 @@ impl OpenFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hasher.update(bytes);
         self.written += bytes.len() as u64;
-        self.hole = bytes.len() >= HOLE && is_zero(bytes);
-        if self.hole {
-            self.file.seek(SeekFrom::Start(self.written))?;
-            return Ok(());
-        }
-        self.file.write_all(bytes)?;
-        if self.written - self.pushed >= PUSH {
-            sync_range_start(&self.file, self.pushed, self.written - self.pushed)?;
-            self.pushed = self.written;
-        }
-        Ok(())
-    }
-
-    fn complete(&self) -> io::Result<()> {
-        if self.hole {
-            self.file.set_len(self.size)?;
-        }
-        set_file_mtime(&self.file, self.mtime)
+        self.content.append(bytes)
     }
 
     fn out_of_turn<E: std::error::Error>(&self) -> TreeError<E> {
@@ -312,10 +287,4 @@ fn check_closed(root: &Dir) -> Result<(), DirError> {
     } else {
         Err(DirError::NotPrivate { path: root.path().to_owned(), owner, mode, user: owner })
     }
-}
-
-/// Looks at 16 bytes at a time, and stops at the first that are not zero.
-fn is_zero(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<16>();
-    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
