@@ -111,7 +111,9 @@ fn a_full_or_failing_disk_is_said_and_leaves_nothing() {
             }
             refused += 1;
             let said = String::from_utf8_lossy(&output.stderr);
-            assert!(said.contains("error["), "{call} {nth}: {said}");
+            // Threads count for themselves: one may have failed before, and then the write of its message fails too.
+            let silenced = said.lines().any(|line| line.contains("write(2, ") && line.ends_with("(INJECTED)"));
+            assert!(silenced || said.contains("error["), "{call} {nth}: {said}");
             assert!(after == before || after == before + 1, "{call} {nth}: {before} pouches, then {after}");
             run(&mut seal(&place)).unwrap_or_else(|e| panic!("{call} {nth}: {e}"));
             check_spool(&place);

@@ -123,7 +123,7 @@ impl Software {
         let bytes =
             std::fs::read(self.pouch(manifest).join(&first.name)).map_err(|e| format!("{}: {e}", first.name))?;
         let mut key = self.key(&self.embassy, true)?;
-        PouchKey::obtain(manifest.profile, first, &bytes, &mut key).map_err(|e| e.to_string())
+        PouchKey::obtain(manifest, first, &bytes, &mut key).map_err(|e| e.to_string())
     }
 
     /// Opens a pouch in the spool into a new private directory below `target`.
@@ -132,8 +132,9 @@ impl Software {
     /// What the opener says; the outer error is of the fixture.
     pub fn open(&self, manifest: &Manifest, target: &Path) -> Result<Result<Unpacked, UnpackError>, String> {
         let folder = self.pouch(manifest);
-        let fetch = |part: &pouch_format::Part| -> Result<Vec<u8>, VaultError> {
-            Ok(std::fs::read(folder.join(&part.name)).unwrap_or_default())
+        let fetch = |part: &pouch_format::Part, into: &mut Vec<u8>| -> Result<(), VaultError> {
+            *into = std::fs::read(folder.join(&part.name)).unwrap_or_default();
+            Ok(())
         };
         let fetch: &Fetch<'_> = &fetch;
         let key = self.pouch_key(manifest)?;

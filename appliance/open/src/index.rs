@@ -181,8 +181,9 @@ impl Lines<'_> {
 
     fn next_part(&mut self) -> Result<bool, IndexFault> {
         let Some(part) = self.parts.next() else { return Ok(false) };
-        let bytes = (self.fetch)(part).map_err(StreamError::from)?;
-        self.opener.open(part, bytes, &mut self.content).map_err(StreamError::from)?;
+        self.opener.fetch(part, self.fetch)?;
+        self.opener.decompress(part, &mut self.content).map_err(StreamError::from)?;
+        self.opener.shrink();
         self.hasher.update(&self.content);
         self.at = 0;
         Ok(true)

@@ -2,7 +2,7 @@
 //!
 //! SPEC.md section 5.
 
-use pouch_format::{Part, Profile, Rule};
+use pouch_format::{Manifest, Part, Profile, Recipient, Rule};
 use pouch_platform::LockedBytes;
 use sequoia_openpgp::crypto::Decryptor;
 use sequoia_openpgp::packet::PKESK;
@@ -61,39 +61,43 @@ impl KeyError {
 }
 
 impl PouchKey {
-    /// Asks `decryptor` for the session key of the pouch whose first part is given: one operation of the token.
+    /// Asks `decryptor` for the session key of the pouch of `manifest`: one operation of the token. `bytes` are those of
+    /// `part`, its first.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn obtain(
-        profile: Profile,
+        manifest: &Manifest,
         part: &Part,
         bytes: &[u8],
         decryptor: &mut dyn Decryptor,
     ) -> Result<Self, KeyError> {
+        let profile = manifest.profile;
         let sealed = SealedPart::parse(profile, part, bytes)?;
-        let ours = decryptor.public().fingerprint();
-        let ours_handle = KeyHandle::from(&ours);
+        let mut pkesks = Vec::new();
         let mut packets = Packets::new(sealed.pkesks);
-        let mut count = 0;
         while let Ok(Some(packet)) = packets.next() {
-            count += 1;
-            let Some(pkesk) = read_pkesk(profile, packet.whole) else {
-                return Err(PartError::Pkesk { part: part.name.clone(), flaw: OTHER_PROFILE }.into());
-            };
-            if !pkesk.recipient().is_some_and(|recipient| recipient.aliases(&ours_handle)) {
-                continue;
-            }
-            let refused = || KeyError::Refused { part: part.name.clone(), key: ours.to_hex() };
-            let (cipher, session_key) =
-                pkesk.decrypt(decryptor, Some(SymmetricAlgorithm::AES256)).ok_or_else(refused)?;
-            if cipher.is_some_and(|cipher| cipher != SymmetricAlgorithm::AES256) || session_key.len() != KEY_BYTES {
-                return Err(refused());
-            }
-            let key = LockedBytes::copy_of(&session_key)?;
-            return Ok(Self { profile, key, pkesks: sealed.pkesks.to_vec() });
+            let wrong = || PartError::Pkesk { part: part.name.clone(), flaw: OTHER_PROFILE };
+            pkesks.push(read_pkesk(profile, packet.whole).ok_or_else(wrong)?);
         }
-        Err(KeyError::NotForUs { count, key: ours.to_hex() })
+        let stated = pkesks.len() == manifest.recipients.len()
+            && pkesks.iter().zip(&manifest.recipients).all(|(pkesk, recipient)| is_for(pkesk, recipient));
+        if !stated {
+            // Else somebody could read it of whom the signed manifest says nothing.
+            let flaw = "encrypted session keys for others than the recipients that the manifest names";
+            return Err(PartError::Pkesk { part: part.name.clone(), flaw }.into());
+        }
+        let ours = decryptor.public().fingerprint();
+        let handle = KeyHandle::from(&ours);
+        let key = || ours.to_hex();
+        let for_us = pkesks.iter().find(|pkesk| pkesk.recipient().is_some_and(|to| to.aliases(&handle)));
+        let pkesk = for_us.ok_or_else(|| KeyError::NotForUs { count: pkesks.len(), key: key() })?;
+        let refused = || KeyError::Refused { part: part.name.clone(), key: key() };
+        let (cipher, session_key) = pkesk.decrypt(decryptor, Some(SymmetricAlgorithm::AES256)).ok_or_else(refused)?;
+        if cipher.is_some_and(|cipher| cipher != SymmetricAlgorithm::AES256) || session_key.len() != KEY_BYTES {
+            return Err(refused());
+        }
+        Ok(Self { profile, key: LockedBytes::copy_of(&session_key)?, pkesks: sealed.pkesks.to_vec() })
     }
 
     /// Takes a session key that [`PouchKey::export`] gave, for the pouch whose first part is given.
@@ -116,7 +120,9 @@ impl PouchKey {
     /// [`StreamError::Part`], [`StreamError::SetUp`].
     pub fn open(&self, part: &Part, bytes: Vec<u8>) -> Result<Vec<u8>, StreamError> {
         let mut content = Vec::new();
-        PartOpener::new(self).map_err(StreamError::SetUp)?.open(part, bytes, &mut content)?;
+        let mut opener = PartOpener::new(self).map_err(StreamError::SetUp)?;
+        opener.decrypt(part, bytes)?;
+        opener.decompress(part, &mut content)?;
         Ok(content)
     }
 
@@ -132,6 +138,12 @@ impl PouchKey {
         }
         text
     }
+}
+
+/// Version 6 names its recipient by fingerprint, version 3 by key id.
+fn is_for(pkesk: &PKESK, recipient: &Recipient) -> bool {
+    let stated = recipient.key.as_str().parse::<KeyHandle>();
+    pkesk.recipient().zip(stated.ok()).is_some_and(|(to, stated)| to.aliases(&stated))
 }
 
 /// One encrypted session key of the version that the profile demands.

@@ -12,8 +12,8 @@ use pouch_vault::VaultError;
 use crate::key::PouchKey;
 use crate::segment::{PartError, PartOpener};
 
-/// Where sealed parts come from.
-pub type Fetch<'a> = dyn Fn(&Part) -> Result<Vec<u8>, VaultError> + Sync + 'a;
+/// Where sealed parts come from: it fills the buffer with the bytes of a part.
+pub type Fetch<'a> = dyn Fn(&Part, &mut Vec<u8>) -> Result<(), VaultError> + Sync + 'a;
 
 /// Why a stream did not open to its end.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +91,7 @@ fn open_own<'p>(
     };
     let mut first = Some(Vec::new());
     for part in parts {
-        let decrypted = fetch(part).map_err(StreamError::from).and_then(|bytes| Ok(opener.decrypt(part, bytes)?));
+        let decrypted = opener.fetch(part, fetch);
         // Everything up to here is done while the content before is still on its way.
         let Some(mut content) = first.take().or_else(|| buffers.recv().ok()) else { return };
         let opened = decrypted.and_then(|()| Ok(opener.decompress(part, &mut content)?));

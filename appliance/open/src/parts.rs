@@ -11,7 +11,7 @@ use std::thread;
 
 use openssl::sha::Sha256;
 use pouch_format::{MANIFEST_FILE, Manifest, Part, Rule, SIGNATURE_FILE, Sha256Digest, escaped};
-use pouch_platform::{Dir, DirError, Kind};
+use pouch_platform::{Dir, DirError, Kind, NewFile};
 use pouch_vault::Staging;
 
 use crate::{SpoolError, VerifyError};
@@ -76,7 +76,8 @@ fn check_part(source: &Dir, part: &Part, staging: Option<&Staging>, buffer: &mut
         let missing = is_no_file(source, &part.name, &error);
         if missing { VerifyError::Missing { part: name() } } else { VerifyError::Source(error) }
     })?;
-    let mut to = staging.map(|staging| staging.create(&part.name)).transpose()?;
+    let to = staging.map(|staging| staging.create(&part.name)).transpose()?;
+    let mut to = to.map(|file| NewFile::new(file, part.size));
     let (found, sha256) = copy(&mut from, to.as_mut(), part, buffer)?;
     if found != part.size {
         return Err(VerifyError::Size { part: name(), found, stated: part.size });
@@ -86,7 +87,8 @@ fn check_part(source: &Dir, part: &Part, staging: Option<&Staging>, buffer: &mut
     }
     if let Some(to) = to {
         // On the descriptor that wrote: an error of writing back is reported here or nowhere.
-        to.sync_all().map_err(|source| VerifyError::Write { part: name(), source })?;
+        let synced = to.finish().and_then(|file| file.sync_all());
+        synced.map_err(|source| VerifyError::Write { part: name(), source })?;
     }
     Ok(())
 }
@@ -94,7 +96,7 @@ fn check_part(source: &Dir, part: &Part, staging: Option<&Staging>, buffer: &mut
 /// Copies at most one byte more than stated, and hashes what it writes.
 fn copy(
     from: &mut File,
-    mut to: Option<&mut File>,
+    mut to: Option<&mut NewFile>,
     part: &Part,
     buffer: &mut [u8],
 ) -> Result<(u64, Sha256Digest), VerifyError> {

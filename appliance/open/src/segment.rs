@@ -16,6 +16,7 @@ use zstd::bulk::Decompressor;
 
 use crate::frame::{self, FrameError};
 use crate::key::PouchKey;
+use crate::ordered::{Fetch, StreamError};
 use crate::packet::{PacketError, Packets};
 
 const PKESK_TAG: u8 = 1;
@@ -181,7 +182,7 @@ impl<'a> SealedPart<'a> {
     }
 }
 
-/// Opens parts one after the other. One per thread.
+/// Opens parts one after the other, with its buffers kept. One per thread.
 pub(crate) struct PartOpener<'k> {
     key: &'k PouchKey,
     /// The part that was decrypted last, in the place of its ciphertext.
@@ -199,13 +200,14 @@ impl<'k> PartOpener<'k> {
         Ok(Self { key, bytes: Vec::new(), plain: 0..0, piece, decompressor: Decompressor::new()? })
     }
 
-    /// Opens `bytes` into `content`, which becomes exactly `part.content` bytes; what it held before is gone.
-    pub(crate) fn open(&mut self, part: &Part, bytes: Vec<u8>, content: &mut Vec<u8>) -> Result<(), PartError> {
-        self.decrypt(part, bytes)?;
-        self.decompress(part, content)
+    /// Gets and decrypts a part, into the place of the one before.
+    pub(crate) fn fetch(&mut self, part: &Part, fetch: &Fetch<'_>) -> Result<(), StreamError> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        fetch(part, &mut bytes)?;
+        Ok(self.decrypt(part, bytes)?)
     }
 
-    /// The first half of [`Self::open`]: what is decrypted is kept here, once all of it is authenticated.
+    /// Decrypts the bytes of a part. What is decrypted is kept here, once all of it is authenticated.
     pub(crate) fn decrypt(&mut self, part: &Part, mut bytes: Vec<u8>) -> Result<(), PartError> {
         let sealed = SealedPart::parse(self.key.profile, part, &bytes)?;
         if sealed.pkesks != self.key.pkesks {
@@ -223,12 +225,16 @@ impl<'k> PartOpener<'k> {
         Ok(())
     }
 
-    /// The second half, of what was decrypted last.
+    /// Decompresses what was decrypted last: `content` becomes exactly `part.content` bytes; what it held before is gone.
     pub(crate) fn decompress(&mut self, part: &Part, content: &mut Vec<u8>) -> Result<(), PartError> {
-        let bytes = std::mem::take(&mut self.bytes);
-        let frame = literal_content(part, bytes.get(self.plain.clone()).unwrap_or_default())?;
+        let frame = literal_content(part, self.bytes.get(self.plain.clone()).unwrap_or_default())?;
         frame::decompress(&mut self.decompressor, frame, part.content, content)
             .map_err(|reason| PartError::Frame { part: part.name.clone(), reason })
+    }
+
+    /// Gives the memory of the last part back.
+    pub(crate) fn shrink(&mut self) {
+        (self.bytes, self.plain) = (Vec::new(), 0..0);
     }
 }
 

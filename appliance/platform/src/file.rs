@@ -27,7 +27,7 @@ pub(crate) fn mtime_only(mtime: TimeSpec) -> (TimeSpec, TimeSpec) {
 ///
 /// # Errors
 /// What `sync_file_range` says.
-pub fn sync_range_start(file: &File, offset: u64, length: u64) -> io::Result<()> {
+pub(crate) fn sync_range_start(file: &File, offset: u64, length: u64) -> io::Result<()> {
     let overflow = |_| io::Error::from(io::ErrorKind::InvalidInput);
     let offset = i64::try_from(offset).map_err(overflow)?;
     let length = i64::try_from(length).map_err(overflow)?;
@@ -50,7 +50,7 @@ fn sync_file_range(file: &File, offset: i64, length: i64) -> io::Result<()> {
 ///
 /// # Errors
 /// What `fcntl(F_SETFL)` says: `EINVAL` from a file system that cannot do it.
-pub fn set_direct(file: &File, on: bool) -> io::Result<()> {
+pub(crate) fn set_direct(file: &File, on: bool) -> io::Result<()> {
     let mut flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
     flags.set(OFlag::O_DIRECT, on);
     fcntl(file, FcntlArg::F_SETFL(flags))?;

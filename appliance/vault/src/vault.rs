@@ -1,12 +1,13 @@
 //! The vault.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt};
 use pouch_format::{MANIFEST_FILE, Manifest, Part, PouchId, RegistryName, SIGNATURE_FILE, limits};
 use pouch_platform::{Dir, Lock};
 
@@ -164,7 +165,17 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Size`] before anything is read, if the part has another size.
     pub fn read_part(&self, id: &PouchId, part: &Part) -> Result<Vec<u8>, VaultError> {
-        self.read(id, &part.name, |size| if size == part.size { Ok(()) } else { Err(part.size) })
+        let mut bytes = Vec::new();
+        self.read_part_into(id, part, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// As [`Self::read_part`], into a buffer that serves for one part after the other; what it held before is gone.
+    ///
+    /// # Errors
+    /// As for [`Self::read_part`]; then the buffer holds anything.
+    pub fn read_part_into(&self, id: &PouchId, part: &Part, bytes: &mut Vec<u8>) -> Result<(), VaultError> {
+        self.read_into(id, &part.name, |size| if size == part.size { Ok(()) } else { Err(part.size) }, bytes)
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -183,8 +194,20 @@ impl Vault {
         }
     }
 
-    /// Reads a whole object whose size `fits`; a size that does not comes with the size that would.
     fn read(&self, id: &PouchId, name: &str, fits: impl Fn(u64) -> Result<(), u64>) -> Result<Vec<u8>, VaultError> {
+        let mut bytes = Vec::new();
+        self.read_into(id, name, fits, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads a whole object whose size `fits`; a size that does not comes with the size that would.
+    fn read_into(
+        &self,
+        id: &PouchId,
+        name: &str,
+        fits: impl Fn(u64) -> Result<(), u64>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), VaultError> {
         let failed = |source| match source {
             object_store::Error::NotFound { .. } if name == MANIFEST_FILE => VaultError::Missing { id: id.clone() },
             source => VaultError::Store { action: "read", object: object(id, name), source },
@@ -193,10 +216,26 @@ impl Vault {
             |found: u64| fits(found).map_err(|stated| VaultError::Size { object: object(id, name), found, stated });
         block_on(async {
             let found = self.store.get(&object_path(id, name)).await.map_err(failed)?;
-            check(found.meta.size)?;
-            let bytes = found.bytes().await.map_err(failed)?;
-            check(bytes.len() as u64)?;
-            Ok(Vec::from(bytes))
+            let size = found.meta.size;
+            check(size)?;
+            bytes.clear();
+            bytes.reserve_exact(usize::try_from(size).unwrap_or(usize::MAX));
+            match found.payload {
+                GetResultPayload::File(file, _) => {
+                    // One byte more would be too many, and is found below.
+                    let read = file.take(size + 1).read_to_end(bytes);
+                    read.map_err(|e| failed(object_store::Error::Generic { store: "file", source: Box::new(e) }))?;
+                }
+                GetResultPayload::Stream(mut chunks) => {
+                    while let Some(chunk) = chunks.try_next().await.map_err(failed)? {
+                        bytes.extend_from_slice(&chunk);
+                        if bytes.len() as u64 > size {
+                            break;
+                        }
+                    }
+                }
+            }
+            check(bytes.len() as u64)
         })
     }
 

@@ -8,15 +8,12 @@
 //! one after the other would each wait for the journal, and a private directory is not published before all of it is
 //! durable anyway.
 
-mod content;
-
-use std::io;
+use std::io::{self, Write};
 
 use pouch_format::{Blake3Digest, EntryPath, Rule, Totals};
-use pouch_platform::{Dir, DirError, Metadata, set_file_mtime};
+use pouch_platform::{Dir, DirError, Metadata, NewFile, set_file_mtime};
 
 use crate::{Budget, Fault, Sink};
-use content::Content;
 
 /// What an entry turned out to be, once written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +122,7 @@ struct OpenDir {
 #[derive(Debug)]
 struct OpenFile {
     path: EntryPath,
-    content: Content,
+    file: NewFile,
     size: u64,
     mtime: i64,
     offset: u64,
@@ -224,7 +221,7 @@ where
         let file = self.enter_parent_of(path)?.create_new(path.file_name())?;
         self.file = Some(OpenFile {
             path: path.clone(),
-            content: Content::new(file, size),
+            file: NewFile::new(file, size),
             size,
             mtime,
             offset,
@@ -247,8 +244,8 @@ where
         if file.written != file.size {
             return Err(file.out_of_turn());
         }
-        let OpenFile { path, content, size, mtime, offset, hasher, .. } = file;
-        let written = content.finish().and_then(|file| set_file_mtime(&file, mtime));
+        let OpenFile { path, file, size, mtime, offset, hasher, .. } = file;
+        let written = file.finish().and_then(|file| set_file_mtime(&file, mtime));
         if let Err(source) = written {
             return Err(TreeError::Write { path, source });
         }
@@ -270,7 +267,7 @@ impl OpenFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hasher.update(bytes);
         self.written += bytes.len() as u64;
-        self.content.append(bytes)
+        self.file.write_all(bytes)
     }
 
     fn out_of_turn<E: std::error::Error>(&self) -> TreeError<E> {

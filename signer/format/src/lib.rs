@@ -9,6 +9,7 @@ mod index;
 pub mod limits;
 mod manifest;
 mod name;
+mod object;
 mod path;
 mod rule;
 

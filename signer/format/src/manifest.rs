@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::object::{Object, object, objects};
 use crate::{Blake3Digest, Fingerprint, PouchId, RegistryName, Rule, Sha256Digest, index_file, limits, segment_file};
 
 /// The version of the format that this crate writes and reads.
@@ -102,14 +103,18 @@ pub struct Manifest {
     /// Certificates whose keys are to sign.
     pub signers: Vec<Fingerprint>,
     /// Who can open it.
+    #[serde(deserialize_with = "objects")]
     pub recipients: Vec<Recipient>,
     /// What the archive holds.
+    #[serde(deserialize_with = "object")]
     pub totals: Totals,
     /// BLAKE3 of the index, which holds the BLAKE3 of every file.
     pub index_blake3: Blake3Digest,
     /// The parts of the archive.
+    #[serde(deserialize_with = "objects")]
     pub segments: Vec<Part>,
     /// The parts of the index.
+    #[serde(deserialize_with = "objects")]
     pub index: Vec<Part>,
 }
 
@@ -230,13 +235,13 @@ impl Manifest {
             return Err(ManifestError::TooLarge { size, limit: limits::MANIFEST_BYTES });
         }
         // MANIFEST-VERSION, before the fields of a version that is not ours are called wrong.
-        if let Ok(VersionOnly { pouch }) = serde_json::from_slice(bytes)
+        if let Ok(Object(VersionOnly { pouch })) = serde_json::from_slice(bytes)
             && pouch != VERSION
         {
             return Err(ManifestError::Version { found: pouch });
         }
         // MANIFEST-SYNTAX
-        let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| ManifestError::Syntax {
+        let Object::<Manifest>(manifest) = serde_json::from_slice(bytes).map_err(|e| ManifestError::Syntax {
             detail: e.to_string(),
             line: e.line(),
             column: e.column(),

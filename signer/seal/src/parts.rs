@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use openssl::sha::Sha256;
 use pouch_format::{Part, Sha256Digest, index_file, limits, segment_file};
-use pouch_platform::{Dir, DirError};
+use pouch_platform::{Dir, DirError, NewFile};
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{self, CParameter};
 
@@ -256,12 +256,14 @@ impl<'a> Worker<'a> {
 
         let write = |source| PartsError::Write { part: name.clone(), source };
         let file = self.dir.create_new(&name)?;
-        let mut out = HashingWriter { file, sha256: Sha256::new(), size: 0 };
+        let mut out =
+            HashingWriter { file: NewFile::new(file, self.frame.len() as u64), sha256: Sha256::new(), size: 0 };
         self.envelope.seal(&self.frame, &mut out).map_err(|error| match error {
             EnvelopeError::Write(source) => write(source),
             source => PartsError::Envelope { part: name.clone(), source },
         })?;
         let HashingWriter { file, sha256, size } = out;
+        let file = file.finish().map_err(write)?;
         let part = Part {
             name: name.clone(),
             size,
@@ -282,7 +284,7 @@ fn next_job(jobs: &Mutex<Option<Receiver<Job>>>) -> Option<Job> {
 
 /// Counts and hashes what goes into a file.
 struct HashingWriter {
-    file: std::fs::File,
+    file: NewFile,
     sha256: Sha256,
     size: u64,
 }

@@ -1,7 +1,5 @@
-//! Makes the vectors of the format and their throw-away keys anew, in software; or the seeds of the fuzz targets from
-//! the vectors that are kept.
-//!
-//! Keys, salts and session keys are random, so every run makes other bytes that mean the same.
+//! Makes those vectors of the format and throw-away keys that a folder lacks, in software; or the seeds of the fuzz
+//! targets from the vectors that are kept.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,7 +19,7 @@ fn main() -> ExitCode {
     };
     match made {
         Ok(count) => {
-            eprintln!("{count} files");
+            eprintln!("{count} files made");
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -13,7 +13,7 @@ use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 use sequoia_openpgp::{Cert, Packet, Profile, armor};
 
-use super::Result;
+use super::{Folder, Result};
 
 /// When the keys were made, in seconds since 1970: 2025-06-01.
 pub const MADE: u64 = 1_748_736_000;
@@ -86,6 +86,19 @@ impl Keys {
         Ok(Self { certs })
     }
 
+    /// Replaces those that the folder has by what it has.
+    ///
+    /// # Errors
+    /// A file in it is no key.
+    pub fn keep(&mut self, folder: &Folder) -> Result<()> {
+        for (name, cert) in &mut self.certs {
+            if folder.key_file(name).exists() {
+                *cert = folder.key(name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// One of them.
     ///
     /// # Errors
@@ -94,16 +107,16 @@ impl Keys {
         self.certs.get(name).with_context(|| format!("no key {name}"))
     }
 
-    /// The files: armored private keys, marked as throw-away.
+    /// Armored private keys, marked as throw-away, by name.
     ///
     /// # Errors
     /// One cannot be written down.
-    pub fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        let file = |(name, cert): (&&str, &Cert)| -> Result<(String, Vec<u8>)> {
+    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let file = |(name, cert): (&&'static str, &Cert)| -> Result<(&'static str, Vec<u8>)> {
             let comment = [("Comment", "THROW-AWAY: a private key of the test vectors, known to everybody")];
             let mut writer = armor::Writer::with_headers(Vec::new(), armor::Kind::SecretKey, comment)?;
             std::io::Write::write_all(&mut writer, &cert.as_tsk().to_vec()?)?;
-            Ok((format!("{name}.pgp"), writer.finalize()?))
+            Ok((*name, writer.finalize()?))
         };
         self.certs.iter().map(file).collect()
     }

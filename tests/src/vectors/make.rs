@@ -1,6 +1,9 @@
 //! All vectors, made anew.
 
+use std::collections::BTreeSet;
 use std::fs;
+
+use sequoia_openpgp::anyhow::{Context as _, ensure};
 
 use super::keys::Keys;
 use super::{Folder, Result, Vector, archive, index, manifest, part, pouch, signature};
@@ -21,29 +24,31 @@ pub fn all(keys: &Keys) -> Result<Vec<Vector>> {
     Ok(vectors.concat())
 }
 
-/// Writes every vector and key to a folder; what was made before goes, other files stay.
+/// Adds the vectors and keys that the folder lacks, and removes vectors that are no longer made. What is there stays as
+/// it is, for others read it too; to make a vector anew, remove it first.
 ///
 /// # Errors
 /// A library refuses, a name is there twice, or the disk fails.
 pub fn write(folder: &Folder) -> Result<usize> {
-    let keys = Keys::make()?;
-    let vectors = all(&keys)?;
-    let private = folder.path().join("keys");
-    fs::create_dir_all(&private)?;
-    for entry in fs::read_dir(folder.path())?.chain(fs::read_dir(&private)?) {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_file() && (!name.contains('.') || path.starts_with(&private)) {
-            fs::remove_file(path)?;
+    let mut keys = Keys::make()?;
+    keys.keep(folder)?;
+    let made = all(&keys)?;
+    let names: BTreeSet<&str> = made.iter().map(|vector| vector.name.as_str()).collect();
+    ensure!(names.len() == made.len(), "two vectors of one name");
+    fs::create_dir_all(folder.path().join("keys"))?;
+    for vector in folder.vectors()? {
+        if !names.contains(vector.name.as_str()) {
+            fs::remove_file(folder.path().join(&vector.name))?;
         }
     }
-    for (name, bytes) in keys.files()? {
-        fs::write(private.join(name), bytes)?;
+    let vectors = made.iter().map(|vector| (folder.path().join(&vector.name), vector.encode()));
+    let keys = keys.files()?.into_iter().map(|(name, bytes)| (folder.key_file(name), bytes));
+    let mut added = 0;
+    for (file, bytes) in vectors.chain(keys) {
+        if !file.exists() {
+            fs::write(&file, bytes).with_context(|| file.display().to_string())?;
+            added += 1;
+        }
     }
-    for vector in &vectors {
-        let mut file = fs::File::create_new(folder.path().join(&vector.name))
-            .map_err(|error| sequoia_openpgp::anyhow::anyhow!("{}: {error}", vector.name))?;
-        std::io::Write::write_all(&mut file, &vector.encode())?;
-    }
-    Ok(vectors.len())
+    Ok(added)
 }

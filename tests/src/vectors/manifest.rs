@@ -224,6 +224,13 @@ const EDITS: &[Edit] = &[
     ),
     ("no-line-feed", Rule::ManifestCanonical, "no line feed at the end", "}]}\n", "}]}"),
     ("two-line-feeds", Rule::ManifestCanonical, "two line feeds at the end", "}]}\n", "}]}\n\n"),
+    (
+        "array-for-object",
+        Rule::ManifestSyntax,
+        "an array of an object's values",
+        "{\"entries\":2,\"bytes\":3}",
+        "[2,3]",
+    ),
     ("trailing", Rule::ManifestSyntax, "something after the object", "}]}\n", "}]}\n{}"),
     ("cut", Rule::ManifestSyntax, "the end is missing", "}]}\n", "}]"),
     ("byte-order-mark", Rule::ManifestSyntax, "a byte order mark", "{\"pouch\"", "\u{feff}{\"pouch\""),
@@ -257,6 +264,7 @@ fn others(good: &Manifest, text: &str) -> Result<Vec<Vector>> {
         refused("recipients-17", range, "17 recipients", crowd.to_bytes()),
         refused("index-none", range, "no part of an index", partless.to_bytes()),
         refused("not-utf-8", Rule::ManifestSyntax, "a byte that is not UTF-8", latin),
+        refused("array", Rule::ManifestSyntax, "an array that begins with a later version", b"[2]\n".to_vec()),
         refused("empty", Rule::ManifestSyntax, "no byte", Vec::new()),
         refused("nested", Rule::ManifestSyntax, "100,000 brackets", vec![b'['; 100_000]),
         refused("size", Rule::ManifestSize, "one byte more than 16 MiB", text.as_bytes().to_vec())

@@ -228,8 +228,13 @@ impl Folder {
     /// There is none of this name.
     pub fn key(&self, name: &str) -> Result<sequoia_openpgp::Cert> {
         use sequoia_openpgp::parse::Parse as _;
-        sequoia_openpgp::Cert::from_file(self.path.join("keys").join(format!("{name}.pgp")))
-            .with_context(|| format!("key {name}"))
+        sequoia_openpgp::Cert::from_file(self.key_file(name)).with_context(|| format!("key {name}"))
+    }
+
+    /// Where a key is, or would be.
+    #[must_use]
+    pub fn key_file(&self, name: &str) -> PathBuf {
+        self.path.join("keys").join(format!("{name}.pgp"))
     }
 }
 

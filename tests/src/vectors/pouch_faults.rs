@@ -139,6 +139,12 @@ fn session_keys(keys: &Keys) -> Result<Vec<Vector>> {
         let pouch = Draft::new(keys, profile, 1, small())?.seal_with(sealer)?;
         vectors.push(refused(&pouch, name, comment)?);
     }
+    let mut swapped = Draft::new(keys, Profile::Rfc9580, 1, small())?;
+    let two = manifest::draft(keys, Profile::Rfc9580, &["home-v6"], &["other-embassy-v6", "embassy-v6"])?;
+    swapped.manifest.recipients = two.recipients;
+    let pkesks = [good.sealer.pkesks.clone(), theirs.pkesks].concat();
+    let swapped = swapped.seal_with(Sealer { pkesks, ..good.sealer.clone() })?;
+    vectors.push(refused(&swapped, "pkesk-order", "session keys in another order than the manifest's")?);
     Ok(vectors)
 }
 
@@ -146,7 +152,7 @@ const KEY: [u8; 32] = [0x5A; 32];
 
 type Wrong = (&'static str, &'static str, Profile, Vec<u8>);
 
-/// Encrypted session keys of which none is good for the reader.
+/// Encrypted session keys of which none is good for the reader, or which are not those that the manifest states.
 fn wrong_pkesks(keys: &Keys) -> Result<Vec<Wrong>> {
     let (v6, v4) = (Profile::Rfc9580, Profile::Rfc4880);
     let key = SessionKey::from(&KEY[..]);
@@ -166,9 +172,15 @@ fn wrong_pkesks(keys: &Keys) -> Result<Vec<Wrong>> {
     let small = SessionKey::from(&KEY[..16]);
     let weak = PKESK3::for_recipient(SymmetricAlgorithm::AES128, &small, &subkey("embassy-v4")?)?;
     let half = PKESK6::for_recipient(&small, &subkey("embassy-v6")?)?;
-    let theirs = PKESK6::for_recipient(&key, &subkey("other-embassy-v6")?)?;
+    let theirs = bytes(PKESK6::for_recipient(&key, &subkey("other-embassy-v6")?)?.into())?;
+    let good4 = bytes(PKESK3::for_recipient(SymmetricAlgorithm::AES256, &key, &subkey("embassy-v4")?)?.into())?;
+    let theirs4 = bytes(PKESK3::for_recipient(SymmetricAlgorithm::AES256, &key, &subkey("embassy-rsa-v4")?)?.into())?;
+    let both = [good.clone(), theirs.clone()].concat();
     Ok(vec![
-        ("pkesk-for-another", "no session key for the recipient that the manifest names", v6, bytes(theirs.into())?),
+        ("pkesk-for-another", "no session key for the recipient that the manifest names", v6, theirs),
+        ("pkesk-hidden", "a session key for a reader that the manifest does not name", v6, both),
+        ("pkesk-hidden-rfc4880", "the same in profile rfc4880, in front", v4, [theirs4, good4].concat()),
+        ("pkesk-repeated", "the session key for one recipient twice", v6, good.repeat(2)),
         ("pkesk-short", "an encrypted session key cut by 8 bytes", v6, short),
         ("pkesk-garbage", "a flipped bit in the encrypted session key", v6, garbage),
         ("pkesk-anonymous", "an encrypted session key that does not say for whom", v6, bytes(anonymous.into())?),

@@ -132,8 +132,9 @@ fn index(vector: &Vector, bytes: &[u8], folder: &Folder, scratch: &Path) -> Resu
     });
     let manifest: Manifest = serde_json::from_value(text)?;
     let key = PouchKey::from_session_key(Profile::Rfc9580, &sealer.key, &segment.0, &segment.1)?;
-    let fetch = |part: &Part| -> std::result::Result<Vec<u8>, VaultError> {
-        Ok(if part.name == segment.0.name { segment.1.clone() } else { index.1.clone() })
+    let fetch = |part: &Part, into: &mut Vec<u8>| -> std::result::Result<(), VaultError> {
+        into.clone_from(if part.name == segment.0.name { &segment.1 } else { &index.1 });
+        Ok(())
     };
     into_place(scratch, |dir| match unpack(&manifest, &key, &fetch, dir, &|_| {}) {
         Ok(_) => Ok(Ok(())),
@@ -161,10 +162,10 @@ fn pouch(vector: &Vector, bytes: &[u8], folder: &Folder, scratch: &Path) -> Resu
         }
     };
     let vault = Vault::open_local(scratch.join("vault"))?;
-    let fetch = |part: &Part| vault.read_part(&manifest.id(), part);
+    let fetch = |part: &Part, into: &mut Vec<u8>| vault.read_part_into(&manifest.id(), part, into);
     let first = manifest.segments.first().context("no segment")?;
     let mut pair = decryption_key(&folder.key(vector.need("embassy")?)?)?;
-    let key = match PouchKey::obtain(manifest.profile, first, &fetch(first)?, &mut pair) {
+    let key = match PouchKey::obtain(&manifest, first, &vault.read_part(&manifest.id(), first)?, &mut pair) {
         Ok(key) => key,
         Err(error) => return ruled(error.rule(), &error),
     };

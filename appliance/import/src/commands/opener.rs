@@ -112,7 +112,7 @@ pub(super) fn session_key(
     bytes: &[u8],
     mut decryptor: TokenDecryptor,
 ) -> Result<PouchKey, Failure> {
-    PouchKey::obtain(manifest.profile, part, bytes, &mut decryptor).map_err(|error| match error {
+    PouchKey::obtain(manifest, part, bytes, &mut decryptor).map_err(|error| match error {
         // The OpenPGP library drops what the token said.
         KeyError::Refused { .. } => decryptor.take_failure().map_or_else(|| explain::key(error), hsm),
         error => explain::key(error),
@@ -147,7 +147,7 @@ pub(super) fn fill(
     let bytes = vault.read_part(id, part).map_err(explain::vault)?;
     let key = session_key(manifest, part, &bytes, decryptor)?;
     let progress = Progress::bytes(output, &format!("unpacking {id}"), Some(manifest.totals.bytes));
-    let fetch = |part: &Part| -> Result<Vec<u8>, VaultError> { vault.read_part(id, part) };
+    let fetch = |part: &Part, into: &mut Vec<u8>| -> Result<(), VaultError> { vault.read_part_into(id, part, into) };
     let into = staged.dir().try_clone().map_err(dir)?;
     unpack(manifest, &key, &fetch, into, &|bytes| progress.add(bytes)).map_err(explain::unpack)
 }

@@ -1,16 +1,12 @@
-//! The content of a file on its way to disk.
-//!
-//! A large file goes around the page cache where the file system can do that: through the cache each byte costs a fresh
-//! page and another copy, and a registry of terabytes would push out everything else. The rest of a file that does not
-//! fill a block, small files, and file systems without direct I/O go through the cache.
+//! New files on their way to disk.
 
 use std::{
     fs::File,
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Write},
     os::unix::fs::FileExt,
 };
 
-use pouch_platform::{set_direct, sync_range_start};
+use crate::file::{set_direct, sync_range_start};
 
 /// Smallest file that goes around the page cache, in bytes.
 const DIRECT: u64 = 4 << 20;
@@ -27,9 +23,15 @@ const HOLE: usize = 4096;
 /// Content in the cache that is pushed to disk at once, in bytes, so that little is left for the end.
 const PUSH: u64 = 16 << 20;
 
-/// A new file that is written from its start to its end.
+/// A new file that is written once, from its start to its end; nothing in it is durable before `fsync`.
+///
+/// A large file goes around the page cache where the file system can do that: through the cache each byte costs a fresh
+/// page and another copy, and a registry of terabytes would push out everything else. The rest of a file that does not
+/// fill a block, small files, and file systems without direct I/O go through the cache. Long runs of zeros become holes.
+///
+/// [`NewFile::finish`] writes what is left; a file that is dropped before lacks its end.
 #[derive(Debug)]
-pub(super) struct Content {
+pub struct NewFile {
     file: File,
     /// Bytes in the file, holes included.
     length: u64,
@@ -41,21 +43,37 @@ pub(super) struct Content {
     block: Option<Block>,
 }
 
-impl Content {
-    /// `size` is what the file is going to be, in bytes.
-    pub(super) fn new(file: File, size: u64) -> Self {
+impl NewFile {
+    /// `size` is about what the file is going to have, in bytes.
+    #[must_use]
+    pub fn new(file: File, size: u64) -> Self {
         // A file system that cannot do it says so here or at the first write.
         let direct = size >= DIRECT && set_direct(&file, true).is_ok();
         Self { file, length: 0, hole: false, pushed: 0, block: direct.then(Block::new) }
     }
 
-    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes what is left, and gives the file back.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn finish(mut self) -> io::Result<File> {
+        if let Some(block) = self.block.take() {
+            set_direct(&self.file, false)?;
+            self.write_cached(block.filled())?;
+        }
+        if self.hole {
+            self.file.set_len(self.length)?;
+        }
+        Ok(self.file)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(mut block) = self.block.take() else { return self.write_cached(bytes) };
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = block.fill_from(rest);
             if block.is_full() {
-                match self.write(block.filled()) {
+                match self.put(block.filled()) {
                     Err(error) if error.kind() == ErrorKind::InvalidInput => {
                         set_direct(&self.file, false)?;
                         self.write_cached(block.filled())?;
@@ -70,20 +88,8 @@ impl Content {
         Ok(())
     }
 
-    /// Writes what is left. Nothing is durable yet.
-    pub(super) fn finish(mut self) -> io::Result<File> {
-        if let Some(block) = self.block.take() {
-            set_direct(&self.file, false)?;
-            self.write_cached(block.filled())?;
-        }
-        if self.hole {
-            self.file.set_len(self.length)?;
-        }
-        Ok(self.file)
-    }
-
     fn write_cached(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write(bytes)?;
+        self.put(bytes)?;
         if self.length - self.pushed >= PUSH {
             sync_range_start(&self.file, self.pushed, self.length - self.pushed)?;
             self.pushed = self.length;
@@ -91,7 +97,7 @@ impl Content {
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -100,6 +106,18 @@ impl Content {
             self.file.write_all_at(bytes, self.length)?;
         }
         self.length += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes)?;
+        Ok(bytes.len())
+    }
+
+    /// Does nothing: a block is written once it is full, and the last one by [`NewFile::finish`].
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -160,8 +178,8 @@ mod tests {
         (0..length).map(|n| if n % 5_000_000 > 1_500_000 { 0 } else { noise(n) }).collect()
     }
 
-    fn written(mut content: Content, bytes: &[u8], step: usize) -> File {
-        bytes.chunks(step).for_each(|chunk| content.append(chunk).unwrap());
+    fn written(mut content: NewFile, bytes: &[u8], step: usize) -> File {
+        bytes.chunks(step).for_each(|chunk| content.write_all(chunk).unwrap());
         content.finish().unwrap()
     }
 
@@ -178,8 +196,8 @@ mod tests {
         for size in [0, 1, 4095, 4096, BLOCK, large - 1, large, large + 1, large + BLOCK, 3 * large + 4097] {
             for step in [700_001, 256 << 10, 3 * BLOCK] {
                 let bytes = sample(size);
-                let content = Content::new(tempfile::tempfile().unwrap(), size as u64);
-                let file = written(content, &bytes, step);
+                let file = NewFile::new(tempfile::tempfile().unwrap(), size as u64);
+                let file = written(file, &bytes, step);
                 assert_holds(&file, &bytes, &format!("{size} bytes by {step}"));
             }
         }
@@ -189,7 +207,7 @@ mod tests {
     fn zeros_at_the_end_take_no_space() {
         let mut bytes = sample(1_500_000);
         bytes.resize(64 << 20, 0);
-        let file = written(Content::new(tempfile::tempfile().unwrap(), 64 << 20), &bytes, 256 << 10);
+        let file = written(NewFile::new(tempfile::tempfile().unwrap(), 64 << 20), &bytes, 256 << 10);
         assert_holds(&file, &bytes, "a hole");
         assert!(file.metadata().unwrap().blocks() * 512 <= 3 << 20);
     }
@@ -199,12 +217,12 @@ mod tests {
         let bytes = sample(9_000_000);
         // Beside the sources, for a temporary folder may be one in memory.
         let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-        let mut content = Content::new(file, 9_000_000);
+        let mut content = NewFile::new(file, 9_000_000);
         // Memory that begins at an odd address: every file system refuses that, as some refuse everything.
         let block = content.block.as_mut().expect("a file system with direct I/O");
         block.start += 1;
         assert!(block.start + BLOCK <= block.memory.len());
-        content.append(&bytes).unwrap();
+        content.write_all(&bytes).unwrap();
         assert!(content.block.is_none());
         assert_holds(&content.finish().unwrap(), &bytes, "through the cache");
     }
