@@ -244,7 +244,7 @@ impl Report {
 /// Restores the newest pouch of a registry and starts a server on it.
 fn restore(place: &Place, registry: Registry) -> Result<Server, String> {
     let name = registry.name();
-    let report = step(name, "opened, unpacked and proven (pg_verifybackup, pg_amcheck, row counts)", || {
+    let report = step(name, "opened, unpacked, proven (pg_verifybackup, pg_amcheck, row counts)", || {
         Report::of(place.import()?, &["restore", name])
     })?;
     let data = report.text("/postgresql/data")?;
