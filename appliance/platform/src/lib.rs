@@ -16,6 +16,7 @@ mod process;
 mod read;
 mod rename;
 mod signals;
+mod socket;
 mod tree;
 mod tty;
 
@@ -28,4 +29,5 @@ pub use memory::{LockedBytes, MemoryError};
 pub use metadata::{Kind, Metadata, file_metadata};
 pub use new_file::NewFile;
 pub use process::{ProcessError, effective_uid, harden_process, user};
+pub use socket::keep_alive;
 pub use tty::{TtyError, read_secret_from, read_secret_line};

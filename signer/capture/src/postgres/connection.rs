@@ -10,6 +10,7 @@ use fallible_iterator::FallibleIterator;
 use openssl::ssl::SslStream;
 use postgres_protocol::message::backend::{DataRowBody, Header, Message};
 use postgres_protocol::message::frontend;
+use pouch_platform::keep_alive;
 use zeroize::Zeroize;
 
 use super::conninfo::{Host, Settings, TlsMode};
@@ -300,6 +301,7 @@ fn connect_tcp(host: &str, settings: &Settings) -> io::Result<TcpStream> {
         match TcpStream::connect_timeout(&address, settings.timeout) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
+                keep_alive(&stream)?;
                 return Ok(stream);
             }
             Err(e) => last = e,
