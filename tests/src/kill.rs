@@ -48,6 +48,14 @@ pub fn failing_at(command: &Command, call: &str, nth: usize, error: &str) -> Res
     injected(command, call, nth, &format!("error={error}"))
 }
 
+/// Whether a command whose call failed by [`failing_at`] said an error; `stderr` holds what it said and strace's log. Each
+/// thread counts its calls for itself: one may have failed before, and then the write of the message can fail too.
+#[must_use]
+pub fn said_why(stderr: &str) -> bool {
+    let silenced = |line: &str| line.contains("write(2, ") && line.ends_with("(INJECTED)");
+    stderr.contains("error[") || stderr.lines().any(silenced)
+}
+
 fn injected(command: &Command, call: &str, nth: usize, what: &str) -> Result<std::process::Output, String> {
     let options =
         ["-e".to_owned(), format!("trace={call}"), "-e".to_owned(), format!("inject={call}:{what}:when={nth}")];

@@ -31,7 +31,8 @@ const WORLD: &str = "POUCH_CRASH_WORLD";
 const CALLS: usize = 400;
 
 /// Every kind of call that changes something on disk.
-const CHANGING: [&str; 8] = ["openat2", "mkdirat", "write", "fsync", "renameat", "renameat2", "unlinkat", "ftruncate"];
+const CHANGING: [&str; 9] =
+    ["openat2", "mkdirat", "write", "pwrite64", "fsync", "renameat", "renameat2", "unlinkat", "ftruncate"];
 
 fn main() -> ExitCode {
     if let Some(root) = std::env::var_os(WORLD) {
@@ -41,10 +42,12 @@ fn main() -> ExitCode {
         for call in CHANGING {
             each_ordinal(resumed, call, "signal=KILL");
         }
-        for call in ["fsync", "renameat", "renameat2", "write", "mkdirat"] {
+        for call in ["fsync", "renameat", "renameat2", "write", "pwrite64", "mkdirat"] {
             each_ordinal(resumed, call, "error=EIO");
         }
-        each_ordinal(resumed, "write", "error=ENOSPC");
+        for call in ["write", "pwrite64"] {
+            each_ordinal(resumed, call, "error=ENOSPC");
+        }
     }
     left_behind_by_the_killed();
     println!("crash: every fault was survived");
