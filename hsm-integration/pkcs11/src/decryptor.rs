@@ -17,7 +17,7 @@ use cryptoki::{
         Mechanism,
         elliptic_curve::{EcKdf, Ecdh1DeriveParams},
     },
-    object::{Attribute, AttributeType, KeyType, ObjectClass},
+    object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
     session::Session,
 };
 use host::{assert_point, assert_wrapped, hkdf_sha256};
@@ -128,7 +128,10 @@ impl TokenDecryptor {
         }
         let usage = if material.rsa_bits().is_some() { Usage::Decrypt } else { Usage::Derive };
         let shared = Arc::clone(&logged_in.shared);
-        let key = key::bind(&shared.session(), shared.token.uri(), uri, certificate_key, usage)?;
+        let (wanted, certificate) = (uri.clone(), certificate_key.clone());
+        let key = shared.look("looking for the key", move |session, token| {
+            key::bind(session, token, &wanted, &certificate, usage)
+        })?;
         Ok(Self { shared, key, material, public: certificate_key.clone(), failure: None })
     }
 
@@ -185,10 +188,6 @@ impl TokenDecryptor {
         DecryptError::DoesNotOpen { fingerprint: self.public.fingerprint().to_hex() }
     }
 
-    fn device(&self, error: cryptoki::error::Error) -> DecryptError {
-        DecryptError::Device { key: self.key.uri.clone(), source: error.into() }
-    }
-
     /// RFC 9580 section 5.1.3: PKCS#1 v1.5. The number has lost its leading zeros; tokens want them back.
     fn open_rsa(&self, number: &[u8], length: usize) -> Result<SessionKey, DecryptError> {
         let missing = length.checked_sub(number.len()).filter(|_| !number.is_empty()).ok_or(DecryptError::Length {
@@ -199,10 +198,13 @@ impl TokenDecryptor {
         let mut padded = vec![0; missing];
         padded.extend(number);
         count(Operation::Decrypt);
-        match self.shared.operate(|session| session.decrypt(&Mechanism::RsaPkcs, self.key.handle, &padded)) {
-            Ok(bytes) => Ok(SessionKey::from(bytes)),
+        let handle = self.key.handle;
+        let opened = self.shared.operate("decrypting", move |session| {
+            session.decrypt(&Mechanism::RsaPkcs, handle, &padded).map(SessionKey::from)
+        });
+        match opened {
+            Ok(key) => Ok(key),
             Err(error) => {
-                let error = DeviceError::from(error);
                 // Tokens answer bad padding with any of these. All become one answer, which says no more than
                 // that a later check of the session key failed.
                 let bad = [
@@ -252,8 +254,9 @@ impl TokenDecryptor {
 
     /// The shared secret of the token's key and a public key, as the x coordinate of `length` bytes.
     fn agree(&self, ephemeral: &[u8], length: usize) -> Result<Protected, DecryptError> {
-        let value = self.shared.operate(|session| self.derive(session, ephemeral, length));
-        let value = value.map_err(|error| self.device(error))?;
+        let (handle, point) = (self.key.handle, ephemeral.to_vec());
+        let value = self.shared.operate("agreeing on a key", move |session| derive(session, handle, &point, length));
+        let value = value.map_err(|source| DecryptError::Device { key: self.key.uri.clone(), source })?;
         if value.len() != length {
             return Err(DecryptError::SecretLength {
                 key: self.key.uri.clone(),
@@ -266,30 +269,6 @@ impl TokenDecryptor {
             return Err(DecryptError::EphemeralKey);
         }
         Ok(value)
-    }
-
-    /// Derives the secret as a session object - it never touches the token's storage - reads and destroys it.
-    fn derive(&self, session: &Session, ephemeral: &[u8], length: usize) -> Result<Protected, cryptoki::error::Error> {
-        let template = [
-            Attribute::Class(ObjectClass::SECRET_KEY),
-            Attribute::KeyType(KeyType::GENERIC_SECRET),
-            Attribute::Token(false),
-            Attribute::Sensitive(false),
-            Attribute::Extractable(true),
-            Attribute::ValueLen(length.try_into()?),
-        ];
-        let params = Ecdh1DeriveParams::new(EcKdf::null(), ephemeral);
-        count(Operation::Derive);
-        let secret = session.derive_key(&Mechanism::Ecdh1Derive(params), self.key.handle, &template)?;
-        let value = session.get_attributes(secret, &[AttributeType::Value]);
-        // Destroyed whether or not it could be read; should the token refuse, it goes with the session.
-        let destroyed = session.destroy_object(secret);
-        let value = value?.into_iter().find_map(|attribute| match attribute {
-            Attribute::Value(bytes) => Some(Protected::from(bytes)),
-            _ => None,
-        });
-        destroyed?;
-        Ok(value.unwrap_or_else(|| Protected::from(Vec::new())))
     }
 }
 
@@ -307,6 +286,35 @@ impl Decryptor for TokenDecryptor {
         self.failure = opened.as_ref().err().cloned();
         Ok(opened?)
     }
+}
+
+/// Derives the secret as a session object - it never touches the token's storage - reads and destroys it.
+fn derive(
+    session: &Session,
+    key: ObjectHandle,
+    ephemeral: &[u8],
+    length: usize,
+) -> Result<Protected, cryptoki::error::Error> {
+    let template = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::GENERIC_SECRET),
+        Attribute::Token(false),
+        Attribute::Sensitive(false),
+        Attribute::Extractable(true),
+        Attribute::ValueLen(length.try_into()?),
+    ];
+    let params = Ecdh1DeriveParams::new(EcKdf::null(), ephemeral);
+    count(Operation::Derive);
+    let secret = session.derive_key(&Mechanism::Ecdh1Derive(params), key, &template)?;
+    let value = session.get_attributes(secret, &[AttributeType::Value]);
+    // Destroyed whether or not it could be read; should the token refuse, it goes with the session.
+    let destroyed = session.destroy_object(secret);
+    let value = value?.into_iter().find_map(|attribute| match attribute {
+        Attribute::Value(bytes) => Some(Protected::from(bytes)),
+        _ => None,
+    });
+    destroyed?;
+    Ok(value.unwrap_or_else(|| Protected::from(Vec::new())))
 }
 
 impl fmt::Debug for TokenDecryptor {

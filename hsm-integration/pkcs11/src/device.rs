@@ -2,6 +2,7 @@
 
 use crate::error::{Explain, Explanation, Kind};
 use cryptoki::error::{Error as Binding, RvError};
+use std::time::Duration;
 
 /// A PKCS#11 call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +11,17 @@ pub struct DeviceError {
     call: String,
     code: String,
     what: &'static str,
-    rv: Option<RvError>,
+    cause: Cause,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The module returned this.
+    Returned(RvError),
+    /// The module did not return in time.
+    Silent,
+    /// The call never reached the module, or its answer made no sense.
+    Misfit,
 }
 
 impl DeviceError {
@@ -24,9 +35,32 @@ impl DeviceError {
         &self.code
     }
 
-    /// The return value itself, absent when the call never reached the module.
+    /// The return value itself, if there is one.
     pub(crate) fn rv(&self) -> Option<RvError> {
-        self.rv
+        match self.cause {
+            Cause::Returned(rv) => Some(rv),
+            Cause::Silent | Cause::Misfit => None,
+        }
+    }
+
+    /// The system gives no thread to make `call` in.
+    pub(crate) fn no_thread(call: &str) -> Self {
+        Self {
+            call: call.to_owned(),
+            code: "no thread".into(),
+            what: "the system has no thread left for a call to the module",
+            cause: Cause::Misfit,
+        }
+    }
+
+    /// The module has not returned from `call` in time.
+    pub(crate) fn silent(call: &str, limit: Duration) -> Self {
+        Self {
+            call: call.to_owned(),
+            code: format!("no answer within {} s", limit.as_secs()),
+            what: "the token, its driver or the way to it hangs",
+            cause: Cause::Silent,
+        }
     }
 }
 
@@ -34,19 +68,20 @@ impl From<Binding> for DeviceError {
     fn from(error: Binding) -> Self {
         match error {
             Binding::Pkcs11(rv, function) => {
-                Self { call: format!("C_{function:?}"), code: code_name(rv), what: plain_words(rv).what, rv: Some(rv) }
+                let (call, code) = (format!("C_{function:?}"), code_name(rv));
+                Self { call, code, what: plain_words(rv).what, cause: Cause::Returned(rv) }
             }
             Binding::NullFunctionPointer => Self {
                 call: "a function".into(),
                 code: "no address".into(),
                 what: "the module does not offer a function that is needed here",
-                rv: None,
+                cause: Cause::Misfit,
             },
             other => Self {
                 call: "a call".into(),
                 code: other.to_string(),
                 what: "the module answered with something that cannot be understood",
-                rv: None,
+                cause: Cause::Misfit,
             },
         }
     }
@@ -54,12 +89,18 @@ impl From<Binding> for DeviceError {
 
 impl Explain for DeviceError {
     fn explain(&self) -> Explanation {
-        match self.rv {
-            Some(rv) => {
+        match self.cause {
+            Cause::Returned(rv) => {
                 let words = plain_words(rv);
                 Explanation::new(words.id, words.kind, words.advice)
             }
-            None => Explanation::new(
+            Cause::Silent => Explanation::new(
+                "HSM-SILENT",
+                Kind::Unavailable,
+                "nothing that came out of this call is used; look at the HSM, its log and the network to it, then run the \
+                 command again",
+            ),
+            Cause::Misfit => Explanation::new(
                 "HSM-MODULE",
                 Kind::Unavailable,
                 "check that the module is the vendor's PKCS#11 library for this machine",

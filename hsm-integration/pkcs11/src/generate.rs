@@ -1,6 +1,7 @@
 //! New tokens and new keys, made inside the token: sensitive, never extractable.
 
 use crate::{
+    deadline::{Deadlines, within},
     device::DeviceError,
     error::{Explain, Explanation, Kind},
     key::{self, KeyError, Usage},
@@ -8,6 +9,7 @@ use crate::{
     open::{OpenError, Token},
     public::PublicKey,
     session::LoggedIn,
+    status::TokenStatus,
     uri::Uri,
 };
 use cryptoki::{
@@ -196,14 +198,22 @@ pub fn initialise_token(
 ) -> Result<Token, GenerateError> {
     assert_name("token label", label, TOKEN_LABEL_BYTES)?;
     let wanted = module.with(|uri| uri.token = Some(label.to_owned()));
-    let (library, path) = module::load(module, default_module)?;
+    let path = module::locate(module, default_module)?;
+    let (module, label, so_pin, user_pin) = (wanted.clone(), label.to_owned(), so_pin.clone(), user_pin.clone());
+    let initialise = move || initialise(&path, &label, &so_pin, &user_pin);
+    within(Deadlines::default().making, "initialising a token", initialise)??;
+    Ok(Token::open(&module, default_module)?)
+}
+
+fn initialise(path: &Path, label: &str, so_pin: &SecretString, user_pin: &SecretString) -> Result<(), GenerateError> {
+    let library = module::load(path)?;
     let mut free = None;
     for slot in library.get_slots_with_token()? {
         let Ok(info) = library.get_token_info(slot) else { continue };
         if !info.token_initialized() {
             free = free.or(Some(slot));
         } else if info.label() == label {
-            return Err(GenerateError::TokenExists { token: Token::open(&wanted, default_module)?.uri().clone() });
+            return Err(GenerateError::TokenExists { token: TokenStatus::new(slot, &info).uri() });
         }
     }
     let slot = free.ok_or_else(|| GenerateError::NoFreeSlot { module: path.display().to_string() })?;
@@ -211,9 +221,7 @@ pub fn initialise_token(
     let session = library.open_rw_session(slot)?;
     session.login(UserType::So, Some(so_pin))?;
     session.init_pin(user_pin)?;
-    session.logout()?;
-    drop(session);
-    Ok(Token::open(&wanted, default_module)?)
+    Ok(session.logout()?)
 }
 
 impl LoggedIn {
@@ -227,6 +235,12 @@ impl LoggedIn {
         if id.is_empty() || id.len() > KEY_ID_BYTES {
             return Err(GenerateError::Name { what: "key id", actual: id.len(), limit: KEY_ID_BYTES });
         }
+        let (token, logged_in) = (self.token(), self.clone());
+        let (label, id) = (label.to_owned(), id.to_vec());
+        token.ask(token.deadlines.making, "making a key", move |_| logged_in.make(algorithm, &label, &id))
+    }
+
+    fn make(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
         let session = self.writable()?;
         self.assert_free(&session, label, id)?;
         let (mechanism, parameters) = self.recipe(algorithm)?;

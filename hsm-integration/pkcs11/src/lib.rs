@@ -22,7 +22,7 @@
 //!
 //! What this crate never does: put a PIN into an argument, the environment, a message or a log; try a PIN
 //! twice; use a key that could be exported; hand out a signature that it has not verified in software;
-//! panic on any answer of a token; print; know what its callers seal.
+//! wait for ever ([`Deadlines`]); panic on any answer of a token; print; know what its callers seal.
 //!
 //! # Facts about tokens that shape the code
 //!
@@ -39,6 +39,7 @@
 //! memory, no swap and no core dumps where that matters.
 
 pub mod certificate;
+mod deadline;
 mod decryptor;
 mod device;
 mod error;
@@ -53,6 +54,7 @@ mod signer;
 mod status;
 mod uri;
 
+pub use deadline::Deadlines;
 pub use decryptor::{DecryptError, TokenDecryptor};
 pub use device::DeviceError;
 pub use error::{Error, Explain, Explanation, Kind};

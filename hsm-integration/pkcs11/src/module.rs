@@ -31,14 +31,13 @@ const LIBRARY_DIRECTORIES: [&str; 12] = [
 /// was unloaded while a token is in use leaves dangling functions, so entries are never removed.
 static MODULES: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
 
-/// The module that `uri` names, else `default`, ready for use.
-pub(crate) fn load(uri: &Uri, default: Option<&Path>) -> Result<(Pkcs11, PathBuf), OpenError> {
-    let path = locate(uri, default)?;
-    let path = path.canonicalize().map_err(|_| OpenError::ModuleMissing { path: path.clone() })?;
+/// The module at `path`, which [`locate`] gave, ready for use.
+pub(crate) fn load(path: &Path) -> Result<Pkcs11, OpenError> {
     let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(module) = modules.get(&path) {
-        return Ok((module.clone(), path));
+    if let Some(module) = modules.get(path) {
+        return Ok(module.clone());
     }
+    let path = path.to_owned();
     let module = Pkcs11::new(&path).map_err(|error| match error {
         Binding::LibraryLoading(reason) => OpenError::ModuleLoad { path: path.clone(), reason: reason.to_string() },
         Binding::MissingSymbol(symbol) => {
@@ -51,11 +50,17 @@ pub(crate) fn load(uri: &Uri, default: Option<&Path>) -> Result<(Pkcs11, PathBuf
         Err(error) => return Err(OpenError::Module { path, source: DeviceError::from(error) }),
     }
     tracing::debug!(module = %path.display(), "PKCS#11 module loaded");
-    modules.insert(path.clone(), module.clone());
-    Ok((module, path))
+    modules.insert(path, module.clone());
+    Ok(module)
 }
 
-fn locate(uri: &Uri, default: Option<&Path>) -> Result<PathBuf, OpenError> {
+/// Where the module is that `uri` names, else `default`; without links and steps up.
+pub(crate) fn locate(uri: &Uri, default: Option<&Path>) -> Result<PathBuf, OpenError> {
+    let path = named(uri, default)?;
+    path.canonicalize().map_err(|_| OpenError::ModuleMissing { path })
+}
+
+fn named(uri: &Uri, default: Option<&Path>) -> Result<PathBuf, OpenError> {
     if let Some(path) = uri.module_path() {
         return Ok(PathBuf::from(path));
     }
@@ -96,18 +101,18 @@ mod tests {
     #[test]
     fn the_path_in_the_uri_beats_the_default() {
         let uri = Uri::parse("pkcs11:?module-path=/a.so").unwrap();
-        assert_eq!(locate(&uri, Some(Path::new("/b.so"))).unwrap(), Path::new("/a.so"));
+        assert_eq!(named(&uri, Some(Path::new("/b.so"))).unwrap(), Path::new("/a.so"));
         let uri = Uri::parse("pkcs11:").unwrap();
-        assert_eq!(locate(&uri, Some(Path::new("/b.so"))).unwrap(), Path::new("/b.so"));
-        assert!(matches!(locate(&uri, None), Err(OpenError::NoModule)));
+        assert_eq!(named(&uri, Some(Path::new("/b.so"))).unwrap(), Path::new("/b.so"));
+        assert!(matches!(named(&uri, None), Err(OpenError::NoModule)));
     }
 
     #[test]
     fn a_file_that_is_no_module_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let uri = Uri::default().with_module_path(file.path().to_str().unwrap());
-        assert!(matches!(load(&uri, None), Err(OpenError::ModuleLoad { .. })));
+        assert!(matches!(load(&locate(&uri, None).unwrap()), Err(OpenError::ModuleLoad { .. })));
         let uri = Uri::parse("pkcs11:?module-path=/nonexistent/hsm.so").unwrap();
-        assert!(matches!(load(&uri, None), Err(OpenError::ModuleMissing { .. })));
+        assert!(matches!(locate(&uri, None), Err(OpenError::ModuleMissing { .. })));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     OpenPgpKey,
+    deadline::{Deadlines, within},
     device::DeviceError,
     error::{Explain, Explanation, Kind},
     key::{self, KeyError},
@@ -14,6 +15,7 @@ use cryptoki::{context::Pkcs11, slot::Slot};
 use std::{
     fmt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Why no token was opened.
@@ -118,6 +120,7 @@ pub struct Token {
     pub(crate) slot: Slot,
     name: Uri,
     pub(crate) pin_source: Option<String>,
+    pub(crate) deadlines: Deadlines,
 }
 
 /// What [`Token::check`] found.
@@ -135,7 +138,22 @@ impl Token {
     /// # Errors
     /// [`OpenError`]: no module, no token, or several tokens (all listed).
     pub fn open(uri: &Uri, default_module: Option<&Path>) -> Result<Self, OpenError> {
-        let (module, module_path) = module::load(uri, default_module)?;
+        Self::open_within(uri, default_module, Deadlines::default())
+    }
+
+    /// As [`Token::open`], with other deadlines for this and all that follows.
+    ///
+    /// # Errors
+    /// As for [`Token::open`].
+    pub fn open_within(uri: &Uri, default_module: Option<&Path>, deadlines: Deadlines) -> Result<Self, OpenError> {
+        let path = module::locate(uri, default_module)?;
+        let (wanted, library) = (uri.clone(), path.clone());
+        let found = within(deadlines.answer, "opening the token", move || Self::find(&wanted, library, deadlines));
+        found.unwrap_or_else(|source| Err(OpenError::Module { path, source }))
+    }
+
+    fn find(uri: &Uri, module_path: PathBuf, deadlines: Deadlines) -> Result<Self, OpenError> {
+        let module = module::load(&module_path)?;
         let failed =
             |error: cryptoki::error::Error| OpenError::Module { path: module_path.clone(), source: error.into() };
         if !library_is_named_by(uri, &module.get_library_info().map_err(failed)?) {
@@ -161,6 +179,7 @@ impl Token {
                     slot: *slot,
                     name: status.uri(),
                     pin_source: uri.0.pin_source.clone(),
+                    deadlines,
                 })
             }
             [] => Err(OpenError::NoToken {
@@ -179,10 +198,27 @@ impl Token {
     /// # Errors
     /// [`OpenError::Module`] when the token cannot be read, for example because it was pulled.
     pub fn status(&self) -> Result<TokenStatus, OpenError> {
-        match self.module.get_token_info(self.slot) {
-            Ok(info) => Ok(TokenStatus::new(self.slot, &info)),
-            Err(error) => Err(OpenError::Module { path: self.module_path.clone(), source: error.into() }),
-        }
+        let status = self.ask(self.deadlines.answer, "reading the token", Self::status_now);
+        status.map_err(|source: DeviceError| OpenError::Module { path: self.module_path.clone(), source })
+    }
+
+    pub(crate) fn status_now(&self) -> Result<TokenStatus, DeviceError> {
+        Ok(TokenStatus::new(self.slot, &self.module.get_token_info(self.slot)?))
+    }
+
+    /// Has the module do `work`, and waits only so long.
+    pub(crate) fn ask<T, E>(
+        &self,
+        limit: Duration,
+        call: &str,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DeviceError> + Send + 'static,
+    {
+        let token = self.clone();
+        within(limit, call, move || work(&token)).unwrap_or_else(|error| Err(error.into()))
     }
 
     /// The URI that names this token: label, maker, serial, model; no module and no PIN source.
@@ -200,8 +236,11 @@ impl Token {
     /// # Errors
     /// [`KeyError`]: two objects match, or the object cannot be understood.
     pub fn public_key(&self, uri: &Uri) -> Result<Option<PublicKey>, KeyError> {
-        let session = self.module.open_ro_session(self.slot).map_err(DeviceError::from)?;
-        key::find_public(&session, &self.name, uri)
+        let uri = uri.clone();
+        self.ask(self.deadlines.answer, "looking for a key", move |token| {
+            let session = token.module.open_ro_session(token.slot).map_err(DeviceError::from)?;
+            key::find_public(&session, &token.name, &uri)
+        })
     }
 
     /// Everything that can be known about a key before any PIN: for dry runs.
@@ -210,12 +249,12 @@ impl Token {
     /// [`KeyError`]: the token cannot be read, two keys match, or the public half on the token is not the
     /// certificate's key. A token that shows no public half without login is no error.
     pub fn check(&self, uri: &Uri, certificate_key: Option<&OpenPgpKey>) -> Result<Check, KeyError> {
-        let info = self.module.get_token_info(self.slot).map_err(DeviceError::from)?;
+        let token = self.ask(self.deadlines.answer, "reading the token", Self::status_now)?;
         let public = self.public_key(uri)?;
         if let (Some(public), Some(key)) = (&public, certificate_key) {
             key::assert_same(public, key)?;
         }
-        Ok(Check { token: TokenStatus::new(self.slot, &info), public })
+        Ok(Check { token, public })
     }
 
     /// The keys that the token shows without login, as URIs: public halves, at most 256.
@@ -223,8 +262,10 @@ impl Token {
     /// # Errors
     /// [`KeyError::Device`] when the token cannot be read.
     pub fn list(&self) -> Result<Vec<(Uri, PublicKey)>, KeyError> {
-        let session = self.module.open_ro_session(self.slot).map_err(DeviceError::from)?;
-        key::list_public(&session, &self.name)
+        self.ask(self.deadlines.answer, "listing keys", |token| {
+            let session = token.module.open_ro_session(token.slot).map_err(DeviceError::from)?;
+            key::list_public(&session, &token.name)
+        })
     }
 }
 

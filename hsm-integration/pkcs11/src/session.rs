@@ -2,6 +2,7 @@
 
 use crate::{
     OpenPgpKey,
+    deadline::within,
     decryptor::TokenDecryptor,
     device::DeviceError,
     key::{self, KeyError},
@@ -18,8 +19,8 @@ use cryptoki::{
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -83,29 +84,79 @@ pub struct LoggedIn {
 
 pub(crate) struct Shared {
     pub(crate) token: Token,
-    /// PKCS#11 allows one operation at a time in a session.
-    session: Mutex<Session>,
+    /// PKCS#11 allows one operation at a time in a session. There until it is closed.
+    session: Mutex<Option<Session>>,
+    /// A call did not return: its thread keeps the session for good.
+    silent: AtomicBool,
 }
 
 impl Shared {
-    /// The session, to look at objects.
-    pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Looks at objects.
+    pub(crate) fn look<T, E>(
+        self: &Arc<Self>,
+        call: &str,
+        work: impl FnOnce(&Session, &Uri) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DeviceError> + Send + 'static,
+    {
+        self.in_turn(call, move |shared, session| work(session, shared.token.uri()))
     }
 
     /// Private-key work. A call that failed half-way can leave its operation active, and the session would refuse
     /// all others (`CKR_OPERATION_ACTIVE`): so after a failure the session is replaced.
-    pub(crate) fn operate<T, E>(&self, work: impl FnOnce(&Session) -> Result<T, E>) -> Result<T, E> {
-        let mut session = self.session();
-        let outcome = work(&session);
-        if outcome.is_err() {
-            // Opened before the old one closes: the token forgets the login with its last session.
-            match self.token.module.open_ro_session(self.token.slot) {
-                Ok(fresh) => *session = fresh,
-                Err(error) => tracing::warn!(token = %self.token.uri(), %error, "no fresh session after a failure"),
+    pub(crate) fn operate<T: Send + 'static>(
+        self: &Arc<Self>,
+        call: &str,
+        work: impl FnOnce(&Session) -> Result<T, Binding> + Send + 'static,
+    ) -> Result<T, DeviceError> {
+        self.in_turn(call, move |shared, session| {
+            let outcome = work(session);
+            if outcome.is_err() {
+                // Opened before the old one closes: the token forgets the login with its last session.
+                match shared.token.module.open_ro_session(shared.token.slot) {
+                    Ok(fresh) => *session = fresh,
+                    Err(error) => {
+                        tracing::warn!(token = %shared.token.uri(), %error, "no fresh session after a failure")
+                    }
+                }
             }
+            Ok(outcome?)
+        })
+    }
+
+    fn in_turn<T, E>(
+        self: &Arc<Self>,
+        call: &str,
+        work: impl FnOnce(&Self, &mut Session) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DeviceError> + Send + 'static,
+    {
+        let limit = self.token.deadlines.answer;
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(DeviceError::silent(call, limit).into());
         }
-        outcome
+        let shared = Arc::clone(self);
+        let answer = within(limit, call, move || {
+            let mut session = shared.session.lock().unwrap_or_else(PoisonError::into_inner);
+            let session = session.as_mut().ok_or_else(|| DeviceError::from(Binding::NotSupported))?;
+            work(&shared, session)
+        });
+        answer.unwrap_or_else(|error| {
+            self.silent.store(true, Ordering::Relaxed);
+            Err(error.into())
+        })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let session = self.session.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // A module that does not even close a session is left to itself; the message is in the log.
+        let _ = within(self.token.deadlines.answer, "closing the session", move || drop(session));
     }
 }
 
@@ -118,31 +169,30 @@ impl Token {
     /// # Errors
     /// [`LoginError`]; only its variant `Device` can mean that a PIN was sent to the token.
     pub fn login(&self, mut options: LoginOptions<'_>) -> Result<LoggedIn, LoginError> {
-        let failed = |error: Binding| LoginError::Device { token: self.uri().clone(), source: error.into() };
+        let failed = |source: DeviceError| LoginError::Device { token: self.uri().clone(), source };
         let _one_at_a_time = LOGIN.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = self.module.open_ro_session(self.slot).map_err(failed)?;
-        let state = session.get_session_info().map_err(failed)?.session_state();
-        let status = self.status().map_err(|error| self.as_login_error(error))?;
+        let begun = self.ask(self.deadlines.answer, "opening a session", |token| {
+            let session = token.module.open_ro_session(token.slot)?;
+            let state = session.get_session_info()?.session_state();
+            Ok::<_, DeviceError>((session, state, token.status_now()?))
+        });
+        let (mut session, state, status) = begun.map_err(failed)?;
         if status.login_required && !matches!(state, SessionState::RoUser | SessionState::RwUser) {
             pin::assert_safe_to_try(&status, options.allow_final_try)?;
             let pin = pin::obtain(&status, self.pin_source.as_deref(), &mut options)?;
             count(Operation::Login);
-            match session.login(UserType::User, pin.as_ref()) {
-                // Another part of this process, not through this crate, was faster.
-                Ok(()) | Err(Binding::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
-                Err(error) => return Err(failed(error)),
-            }
+            let login = self.ask(self.deadlines.person, "logging in", move |_| {
+                match session.login(UserType::User, pin.as_ref()) {
+                    // Another part of this process, not through this crate, was faster.
+                    Ok(()) | Err(Binding::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
+                    Err(error) => Err(DeviceError::from(error)),
+                }
+            });
+            session = login.map_err(failed)?;
             tracing::info!(token = %self.uri(), "logged in");
         }
-        Ok(LoggedIn { shared: Arc::new(Shared { token: self.clone(), session: Mutex::new(session) }) })
-    }
-
-    fn as_login_error(&self, error: crate::open::OpenError) -> LoginError {
-        match error {
-            crate::open::OpenError::Module { source, .. } => LoginError::Device { token: self.uri().clone(), source },
-            // `status` has no other failure.
-            _ => LoginError::Fault { token: self.uri().clone() },
-        }
+        let session = Mutex::new(Some(session));
+        Ok(LoggedIn { shared: Arc::new(Shared { token: self.clone(), session, silent: AtomicBool::new(false) }) })
     }
 }
 
@@ -174,10 +224,11 @@ impl LoggedIn {
     /// # Errors
     /// [`KeyError`]: two objects match, or the token keeps no public half ([`KeyError::NoPublicHalf`]).
     pub fn public_key(&self, uri: &Uri) -> Result<PublicKey, KeyError> {
-        let session = self.shared.session();
-        let name = self.token().uri();
-        let private = key::find_private(&session, name, uri)?;
-        key::public_half(&session, &private)?.ok_or_else(|| KeyError::NoPublicHalf { key: private.uri.clone() })
+        let uri = uri.clone();
+        self.shared.look("looking for a key", move |session, token| {
+            let private = key::find_private(session, token, &uri)?;
+            key::public_half(session, &private)?.ok_or_else(|| KeyError::NoPublicHalf { key: private.uri.clone() })
+        })
     }
 
     /// Opens a session that may change the token; the login is shared.

@@ -106,7 +106,10 @@ impl TokenSigner {
             });
         }
         let shared = Arc::clone(&logged_in.shared);
-        let key = key::bind(&shared.session(), shared.token.uri(), uri, certificate_key, Usage::Sign)?;
+        let (wanted, certificate) = (uri.clone(), certificate_key.clone());
+        let key = shared.look("looking for the key", move |session, token| {
+            key::bind(session, token, &wanted, &certificate, Usage::Sign)
+        })?;
         Ok(Self { shared, key, material, public: certificate_key.clone() })
     }
 
@@ -136,19 +139,18 @@ impl TokenSigner {
         if digest.len() != expected {
             return Err(SignError::DigestLength { hash, expected, actual: digest.len() });
         }
-        let (mechanism, input) = match &self.material {
-            PublicKey::Rsa { .. } => (Mechanism::RsaPkcs, digest_info(hash, digest).ok_or_else(refused)?),
-            PublicKey::P256(_) => (Mechanism::Ecdsa, leftmost(digest, 32)),
-            PublicKey::P384(_) => (Mechanism::Ecdsa, leftmost(digest, 48)),
-            PublicKey::Ed25519(_) | PublicKey::X25519(_) => {
-                (Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519)), digest.to_vec())
-            }
+        let input = match &self.material {
+            PublicKey::Rsa { .. } => digest_info(hash, digest).ok_or_else(refused)?,
+            PublicKey::P256(_) => leftmost(digest, 32),
+            PublicKey::P384(_) => leftmost(digest, 48),
+            PublicKey::Ed25519(_) | PublicKey::X25519(_) => digest.to_vec(),
         };
         count(Operation::Sign);
+        let (handle, material) = (self.key.handle, self.material.clone());
         let raw = self
             .shared
-            .operate(|session| session.sign(&mechanism, self.key.handle, &input))
-            .map_err(|error| SignError::Device { key: self.key.uri.clone(), source: error.into() })?;
+            .operate("signing", move |session| session.sign(&mechanism(&material), handle, &input))
+            .map_err(|source| SignError::Device { key: self.key.uri.clone(), source })?;
         let signature = self.to_mpis(&raw)?;
         self.public.verify(&signature, hash, digest).map_err(|_| SignError::SignatureDoesNotVerify {
             key: self.key.uri.clone(),
@@ -198,6 +200,16 @@ impl Signer for TokenSigner {
 impl fmt::Debug for TokenSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TokenSigner({})", self.key.uri)
+    }
+}
+
+fn mechanism(material: &PublicKey) -> Mechanism<'static> {
+    match material {
+        PublicKey::Rsa { .. } => Mechanism::RsaPkcs,
+        PublicKey::P256(_) | PublicKey::P384(_) => Mechanism::Ecdsa,
+        PublicKey::Ed25519(_) | PublicKey::X25519(_) => {
+            Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519))
+        }
     }
 }
 

@@ -10,85 +10,19 @@
 
 mod common;
 
-use common::*;
+use common::{fault::*, *};
 use openpgp_pkcs11::{
     Algorithm, DecryptError, Explain, KeyError, KeyVersion, Kind, LoggedIn, LoginError, LoginOptions, OpenError,
     OpenPgpKey, PinPrompt, PinState, SignError, Token, TokenStatus, Uri, secrecy::SecretString,
 };
 use sequoia_openpgp::types::HashAlgorithm;
-use std::{fs, io, path::PathBuf, process::Command};
+use std::io;
 
 const COUNT_LOW: u32 = 0x0001_0000;
 const FINAL_TRY: u32 = 0x0002_0000;
 const LOCKED: u32 = 0x0004_0000;
 const PINPAD: u32 = 0x0100;
 const ERROR_STATE: u32 = 0x0100_0000;
-
-/// The faulty module, its orders and its log.
-struct Faulty {
-    module: PathBuf,
-    orders: PathBuf,
-    log: PathBuf,
-}
-
-/// Runs `body` in a process whose SoftHSM sits behind the faulty module, with one token "home".
-fn with_faults(test: &str, body: impl FnOnce(&Bench, &Faulty)) {
-    let faulty = |bench: &Bench| Faulty {
-        module: bench.directory.join("fault.so"),
-        orders: bench.directory.join("orders"),
-        log: bench.directory.join("log"),
-    };
-    let prepare = |bench: &Bench, child: &mut Command| {
-        let faulty = faulty(bench);
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fault/fault.c");
-        run(Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-            .arg(&faulty.module)
-            .arg(source)
-            .arg("-ldl"));
-        fs::write(&faulty.orders, "").unwrap();
-        child.env("FAULT_FILE", &faulty.orders).env("FAULT_LOG", &faulty.log).env("FAULT_MODULE", softhsm_module());
-    };
-    with_softhsm_prepared(test, prepare, |bench| {
-        let faulty = faulty(bench);
-        let pin = |text: &str| SecretString::from(text);
-        let module = Uri::default().with_module_path(faulty.module.to_str().unwrap());
-        openpgp_pkcs11::initialise_token(&module, None, "home", &pin("demo-so-pin"), &pin(PIN)).unwrap();
-        body(bench, &faulty);
-    });
-}
-
-impl Faulty {
-    /// From now on the module does this.
-    fn order(&self, orders: &str) {
-        fs::write(&self.orders, orders).unwrap();
-    }
-
-    fn flags(&self, flags: u32) {
-        self.order(&format!("flags {flags}\n"));
-    }
-
-    /// How often a function was called since the log was last cleared.
-    fn calls(&self, name: &str) -> usize {
-        fs::read_to_string(&self.log).unwrap().lines().filter(|line| *line == name).count()
-    }
-
-    fn clear_log(&self) {
-        fs::write(&self.log, "").unwrap();
-    }
-
-    fn uri(&self, bench: &Bench) -> Uri {
-        bench.uri("home").with_module_path(self.module.to_str().unwrap())
-    }
-
-    fn token(&self, bench: &Bench) -> Token {
-        Token::open(&self.uri(bench), None).unwrap()
-    }
-
-    fn login(&self, bench: &Bench) -> LoggedIn {
-        self.token(bench).login(LoginOptions::default()).unwrap()
-    }
-}
 
 fn signing_key(token: &LoggedIn, uri: &Uri) -> OpenPgpKey {
     token.public_key(uri).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap()

@@ -3,7 +3,13 @@
 //! SoftHSM reads `SOFTHSM2_CONF` when it is loaded, and a process can load it once. So each test runs itself
 //! again as a child with the variable set: own tokens, own counters, nothing shared with its neighbours.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(
+    dead_code,
+    clippy::print_stdout,
+    reason = "each test file uses its own part of this; what a child said is shown"
+)]
+
+pub(crate) mod fault;
 
 use openpgp_pkcs11::{
     Algorithm, LoggedIn, LoginOptions, Token, Uri, certificate::Builder, initialise_token, secrecy::SecretString,
@@ -55,6 +61,7 @@ pub(crate) fn with_softhsm_prepared(test: &str, prepare: impl FnOnce(&Bench, &mu
     let child = child.output().unwrap();
     let talk = format!("{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
     assert!(child.status.success() && talk.contains("1 passed"), "{test} in its own process:\n{talk}");
+    println!("{talk}");
 }
 
 pub(crate) fn module() -> Uri {

@@ -3,6 +3,7 @@
  * FAULT_MODULE names the real module, FAULT_FILE the orders, FAULT_LOG where every call is written. Orders are
  * read at each call, one a line:
  *   fail C_Sign 50      do not call, return this value
+ *   hang C_Sign         do not call, wait until the order is gone
  *   flip C_Sign         call, then turn one bit of what the call wrote
  *   short C_Sign        call, then report one byte less
  *   flags 262144        set these bits in CK_TOKEN_INFO.flags
@@ -14,11 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
 
-enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, DECRYPT = 34, SIGN = 43 };
+enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_ATTRIBUTE_VALUE = 24, DECRYPT = 34, SIGN = 43 };
 
 static const char *const NAMES[FUNCTIONS] = {
     "C_Initialize", "C_Finalize", "C_GetInfo", "C_GetFunctionList", "C_GetSlotList", "C_GetSlotInfo",
@@ -44,6 +46,12 @@ struct list {
 struct token_info {
     unsigned char text[96];
     word flags;
+};
+
+struct attribute {
+    word type;
+    unsigned char *value;
+    word length;
 };
 
 static struct list *real;
@@ -81,6 +89,10 @@ static word call(int index, word a, word b, word c, word d, word e, word f, word
         fclose(log);
     }
     if (ordered("fail", NAMES[index], &value)) return value;
+    if (ordered("hang", NAMES[index], &value)) {
+        while (ordered("hang", NAMES[index], &value)) usleep(10000);
+        return 6; /* CKR_FUNCTION_FAILED */
+    }
     result = real->functions[index](a, b, c, d, e, f, g, h);
     if (result != 0) return result;
     if (index == GET_TOKEN_INFO && ordered("flags", NULL, &value)) ((struct token_info *)b)->flags |= value;
@@ -88,6 +100,15 @@ static word call(int index, word a, word b, word c, word d, word e, word f, word
     if ((index == SIGN || index == DECRYPT) && d) {
         if (ordered("flip", NAMES[index], &value)) ((unsigned char *)d)[*(word *)e / 2] ^= 1;
         if (ordered("short", NAMES[index], &value)) *(word *)e -= 1;
+    }
+    /* C_GetAttributeValue: session, object, attributes, their number. */
+    if (index == GET_ATTRIBUTE_VALUE) {
+        struct attribute *all = (struct attribute *)c;
+        for (word i = 0; i < d; i++) {
+            if (!all[i].value || all[i].length == 0 || all[i].length == (word)-1) continue;
+            if (ordered("flip", NAMES[index], &value)) all[i].value[all[i].length / 2] ^= 1;
+            if (ordered("short", NAMES[index], &value)) all[i].length -= 1;
+        }
     }
     return result;
 }

@@ -1,0 +1,208 @@
+//! Every function that sealing, opening and making keys call, with every fault: an error with an id, or the right result;
+//! never a wrong one, never a wait without end, and the next try succeeds.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails loudly, and a table is printed"
+)]
+
+mod common;
+
+use common::{fault::*, *};
+use openpgp_pkcs11::{
+    Algorithm, Deadlines, DecryptError, Error, Explain, KeyVersion, LoginOptions, OpenPgpKey, Token, Uri,
+    certificate::Builder,
+};
+use sequoia_openpgp::{
+    crypto::SessionKey,
+    packet::pkesk::PKESK6,
+    policy::StandardPolicy,
+    types::{HashAlgorithm, SymmetricAlgorithm},
+};
+use std::{fmt, sync::mpsc::sync_channel, thread, time::Duration};
+
+/// For a call that hangs; everything else answers far faster.
+const LIMIT: Duration = Duration::from_millis(400);
+
+/// What the module does to a function, and whether that is possible at all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Fault {
+    Error,
+    Removed,
+    Locked,
+    Hang,
+    Flip,
+    Short,
+}
+
+const FAULTS: [Fault; 6] = [Fault::Error, Fault::Removed, Fault::Locked, Fault::Hang, Fault::Flip, Fault::Short];
+
+impl Fault {
+    fn order(self, function: &str) -> String {
+        match self {
+            // CKR_GENERAL_ERROR, CKR_DEVICE_REMOVED, CKR_PIN_LOCKED
+            Self::Error => format!("fail {function} 5\n"),
+            Self::Removed => format!("fail {function} 50\n"),
+            Self::Locked => format!("fail {function} 164\n"),
+            Self::Hang => format!("hang {function}\n"),
+            Self::Flip => format!("flip {function}\n"),
+            Self::Short => format!("short {function}\n"),
+        }
+    }
+
+    fn is_for(self, function: &str) -> bool {
+        let writes = ["C_Sign", "C_Decrypt", "C_GetAttributeValue"].contains(&function);
+        !matches!(self, Self::Flip | Self::Short) || writes
+    }
+}
+
+/// What came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Outcome {
+    /// The right result.
+    Right,
+    /// An error with this id.
+    Refused(&'static str),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => f.write_str("right"),
+            Self::Refused(id) => f.write_str(id),
+        }
+    }
+}
+
+/// One thing that an operator does with a token, from the start of a program to its end. Fails only with an error of the
+/// crate; a wrong result is a panic.
+type Story = fn(&Uri, &Keys, u32) -> Result<(), Error>;
+
+/// What was made while the module was sound.
+#[derive(Clone)]
+struct Keys {
+    signing: Vec<(String, OpenPgpKey)>,
+    opening: Vec<(String, OpenPgpKey)>,
+}
+
+fn token(uri: &Uri) -> Result<Token, Error> {
+    Ok(Token::open_within(uri, None, Deadlines { answer: LIMIT, person: LIMIT, making: LIMIT })?)
+}
+
+fn sign(uri: &Uri, keys: &Keys, _: u32) -> Result<(), Error> {
+    for (object, key) in &keys.signing {
+        let uri = uri.with_object(object);
+        let signer = token(&uri)?.login(LoginOptions::default())?.signer(&uri, key)?;
+        let signature = signer.try_sign(HashAlgorithm::SHA384, &[7; 48])?;
+        key.verify(&signature, HashAlgorithm::SHA384, &[7; 48]).expect("a wrong signature came out");
+    }
+    Ok(())
+}
+
+fn open(uri: &Uri, keys: &Keys, _: u32) -> Result<(), Error> {
+    for (object, key) in &keys.opening {
+        let uri = uri.with_object(object);
+        let mut decryptor = token(&uri)?.login(LoginOptions::default())?.decryptor(&uri, key)?;
+        let secret = SessionKey::from(vec![0x5a; 32]);
+        let pkesk = PKESK6::for_recipient(&secret, key).unwrap();
+        match pkesk.decrypt(&mut decryptor, Some(SymmetricAlgorithm::AES256)) {
+            Some(opened) => assert!(opened == secret, "a wrong session key of {object} came out"),
+            // Without a failure of the token it was the checksum that did not fit.
+            None => {
+                let unfit = DecryptError::DoesNotOpen { fingerprint: key.fingerprint().to_hex() };
+                return Err(decryptor.take_failure().unwrap_or(unfit).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn make(uri: &Uri, _: &Keys, number: u32) -> Result<(), Error> {
+    let logged_in = token(uri)?.login(LoginOptions::default())?;
+    let made = logged_in.generate(Algorithm::P256, &format!("made-{number}"), &number.to_be_bytes())?;
+    let cert = Builder::new(KeyVersion::V6, "DEMO", created())?.signing(&logged_in, &made.uri)?;
+    let policy = StandardPolicy::new();
+    let valid = cert.with_policy(&policy, None).expect("a certificate that is none came out");
+    assert_eq!(valid.keys().for_signing().count(), 1);
+    Ok(())
+}
+
+/// Runs a story, with somebody who looks at the clock.
+fn told(story: Story, uri: &Uri, keys: &Keys, number: u32) -> Outcome {
+    let (sender, answer) = sync_channel(1);
+    let (uri, keys) = (uri.clone(), keys.clone());
+    let teller = thread::spawn(move || sender.send(story(&uri, &keys, number)));
+    match answer.recv_timeout(Duration::from_secs(30)) {
+        Ok(Ok(())) => Outcome::Right,
+        Ok(Err(error)) => {
+            assert!(!error.to_string().is_empty());
+            Outcome::Refused(error.explain().id)
+        }
+        Err(_) if teller.is_finished() => panic!("{:?}", teller.join()),
+        Err(_) => panic!("it still waits"),
+    }
+}
+
+#[test]
+fn every_function_with_every_fault() {
+    with_faults("every_function_with_every_fault", |bench, faulty| {
+        let setup = faulty.login(bench);
+        let made = |algorithm: Algorithm, id| generate(&setup, algorithm, algorithm.as_str(), id);
+        let signing = [(Algorithm::P256, 1), (Algorithm::Ed25519, 2)].map(|(algorithm, id)| {
+            let public = setup.public_key(&made(algorithm, id)).unwrap();
+            (algorithm.as_str().to_owned(), public.to_signing_key(KeyVersion::V6, created()).unwrap())
+        });
+        let opening = [(Algorithm::Rsa3072, 3), (Algorithm::P384, 4), (Algorithm::X25519, 5)].map(|(algorithm, id)| {
+            let public = setup.public_key(&made(algorithm, id)).unwrap();
+            (algorithm.as_str().to_owned(), public.to_encryption_key(KeyVersion::V6, created()).unwrap())
+        });
+        drop(setup);
+        let keys = Keys { signing: signing.into(), opening: opening.into() };
+        let uri = faulty.uri(bench);
+        // Above the ids of the keys there are.
+        let mut number = 1 << 16;
+        let mut counts = [0; 3];
+        let mut flaws = Vec::new();
+        let mut tell = |story: Story, orders: &str| {
+            number += 1;
+            faulty.order(orders);
+            faulty.clear_log();
+            let outcome = told(story, &uri, &keys, number);
+            let called = faulty.called();
+            faulty.order("");
+            (outcome, called)
+        };
+        let stories = [("sign", sign as Story), ("open", open), ("make", make)];
+        // A session that is not closed keeps the login, and there would be no other: so that comes last.
+        let rounds = [false, true].into_iter().flat_map(|closing| stories.map(|(name, story)| (closing, name, story)));
+        for (closing, name, story) in rounds {
+            let (outcome, functions) = tell(story, "");
+            assert_eq!(outcome, Outcome::Right, "{name} with a sound module");
+            for function in functions.iter().filter(|function| (*function == "C_CloseSession") == closing) {
+                for fault in FAULTS.into_iter().filter(|fault| fault.is_for(function)) {
+                    let (outcome, called) = tell(story, &fault.order(function));
+                    assert!(called.contains(function), "{name} does not come to {function}");
+                    println!("{name:<5} {function:<20} {:<8} {outcome}", format!("{fault:?}"));
+                    let silent = outcome == Outcome::Refused("HSM-SILENT");
+                    counts[if outcome == Outcome::Right { 2 } else { usize::from(silent) }] += 1;
+                    // All is done when a session is closed.
+                    let fits = closing || if fault == Fault::Hang { silent } else { outcome != Outcome::Right };
+                    if !fits {
+                        flaws.push(format!("{name}, {function}, {fault:?}: {outcome}"));
+                    }
+                    let (after, _) = tell(story, "");
+                    if after != Outcome::Right {
+                        flaws.push(format!("{name} after {function}, {fault:?}: {after}"));
+                    }
+                }
+            }
+        }
+        let [refused, silent, right] = counts;
+        println!("{refused} refused, {silent} given up after {LIMIT:?}, {right} without effect, 0 wrong results");
+        assert!(flaws.is_empty(), "{flaws:#?}");
+    });
+}
