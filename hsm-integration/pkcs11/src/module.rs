@@ -1,6 +1,9 @@
 //! Modules: found by path or name, loaded and initialised once a process.
 
+mod configured;
+
 use crate::{device::DeviceError, open::OpenError, uri::Uri};
+use configured::{CONFIGURATIONS, module_of};
 use cryptoki::{
     context::{CInitializeArgs, CInitializeFlags, Pkcs11},
     error::{Error as Binding, RvError},
@@ -65,12 +68,20 @@ fn named(uri: &Uri, default: Option<&Path>) -> Result<PathBuf, OpenError> {
         return Ok(PathBuf::from(path));
     }
     if let Some(name) = uri.module_name() {
-        return search(name, &LIBRARY_DIRECTORIES).ok_or_else(|| OpenError::ModuleName {
-            name: name.to_owned(),
-            searched: LIBRARY_DIRECTORIES.iter().map(PathBuf::from).collect(),
-        });
+        let searched = CONFIGURATIONS.iter().chain(&LIBRARY_DIRECTORIES).map(PathBuf::from);
+        let missing = || OpenError::ModuleName { name: name.to_owned(), searched: searched.collect() };
+        return by_name(name, &CONFIGURATIONS, &LIBRARY_DIRECTORIES).ok_or_else(missing);
     }
     default.map(Path::to_path_buf).ok_or(OpenError::NoModule)
+}
+
+/// What p11-kit knows by this name, else a library of this name.
+fn by_name(name: &str, configurations: &[&str], directories: &[&str]) -> Option<PathBuf> {
+    match module_of(name, configurations) {
+        Some(path) if path.is_absolute() => Some(path),
+        Some(path) => directories.iter().map(|directory| Path::new(directory).join(&path)).find(|path| path.is_file()),
+        None => search(name, directories),
+    }
 }
 
 /// RFC 7512 section 2.3: the name comes without system-specific affixes such as `lib` and `.so`.
@@ -93,9 +104,11 @@ mod tests {
         std::fs::write(&path, b"").unwrap();
         let directories = ["/nonexistent", directory.path().to_str().unwrap()];
         for name in ["hsm", "libhsm", "libhsm.so"] {
-            assert_eq!(search(name, &directories), Some(path.clone()), "{name}");
+            assert_eq!(by_name(name, &[], &directories), Some(path.clone()), "{name}");
         }
-        assert_eq!(search("other", &directories), None);
+        assert_eq!(by_name("other", &[], &directories), None);
+        std::fs::write(directory.path().join("vendor.module"), "module: libhsm.so\n").unwrap();
+        assert_eq!(by_name("vendor", &directories, &directories), Some(path));
     }
 
     #[test]
