@@ -20,6 +20,8 @@ wanted=(
     "faketime       command -v faketime"
     "softhsm2       ls /usr/lib/*/softhsm/libsofthsm2.so /usr/lib/softhsm/libsofthsm2.so"
     "opensc         command -v pkcs11-tool"
+    "p11-kit        command -v p11-kit"
+    "p11-kit-modules ls /usr/lib/*/pkcs11/p11-kit-client.so"
     "postgresql     postgresql_bin"
     "gnupg          command -v gpg"
     "gpgv           command -v gpgv"
