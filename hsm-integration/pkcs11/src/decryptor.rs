@@ -141,6 +141,10 @@ impl TokenDecryptor {
     }
 
     /// Why the last [`Decryptor::decrypt`] failed; forgotten by asking and by the next success.
+    ///
+    /// Tokens with a newer OpenSSL answer bad RSA padding with a made-up message instead of an error, so that nobody can
+    /// ask which messages are well-formed. Where that has the length of a session key there is no failure here, and
+    /// its checksum, which sequoia looks at, is wrong.
     pub fn take_failure(&mut self) -> Option<DecryptError> {
         self.failure.take()
     }
@@ -151,7 +155,7 @@ impl TokenDecryptor {
     /// [`DecryptError`]; the token was not asked when the ciphertext cannot be one for this key.
     pub fn try_decrypt(&self, ciphertext: &Ciphertext) -> Result<SessionKey, DecryptError> {
         match (&self.material, ciphertext) {
-            (PublicKey::Rsa { n, .. }, Ciphertext::RSA { c }) => self.open_rsa(c.value(), n.len()),
+            (PublicKey::Rsa { n, .. }, Ciphertext::RSA { c }) => self.open_rsa(c.value(), n),
             (PublicKey::P256(_), Ciphertext::ECDH { e, key }) => {
                 assert_point(e.value(), Nid::X9_62_PRIME256V1, 65)?;
                 self.open_ecdh(e.value(), key, 32, ciphertext)
@@ -189,21 +193,27 @@ impl TokenDecryptor {
     }
 
     /// RFC 9580 section 5.1.3: PKCS#1 v1.5. The number has lost its leading zeros; tokens want them back.
-    fn open_rsa(&self, number: &[u8], length: usize) -> Result<SessionKey, DecryptError> {
-        let missing = length.checked_sub(number.len()).filter(|_| !number.is_empty()).ok_or(DecryptError::Length {
-            part: "RSA number",
-            actual: number.len(),
-            expected: "1 to the length of the modulus",
-        })?;
+    fn open_rsa(&self, number: &[u8], modulus: &[u8]) -> Result<SessionKey, DecryptError> {
+        let missing =
+            modulus.len().checked_sub(number.len()).filter(|_| !number.is_empty()).ok_or(DecryptError::Length {
+                part: "RSA number",
+                actual: number.len(),
+                expected: "1 to the length of the modulus",
+            })?;
         let mut padded = vec![0; missing];
         padded.extend(number);
+        // Not below the modulus, so not made with this key. Tokens answer such numbers with whatever comes to them,
+        // kryoptic with CKR_DEVICE_ERROR: a sender must not be able to make a token look broken.
+        if padded.as_slice() >= modulus {
+            return Err(self.does_not_open());
+        }
         count(Operation::Decrypt);
         let handle = self.key.handle;
         let opened = self.shared.operate("decrypting", move |session| {
             session.decrypt(&Mechanism::RsaPkcs, handle, &padded).map(SessionKey::from)
         });
         match opened {
-            Ok(key) => Ok(key),
+            Ok(key) => self.assert_session_key(key),
             Err(error) => {
                 // Tokens answer bad padding with any of these. All become one answer, which says no more than
                 // that a later check of the session key failed.
@@ -234,7 +244,14 @@ impl TokenDecryptor {
         // A session key of 16 to 32 bytes with algorithm and checksum, padded to at most 255 bytes, is wrapped.
         assert_wrapped(wrapped, 32..=248, "a multiple of 8 from 32 to 248")?;
         let secret = self.agree(ephemeral, secret_length)?;
-        ecdh::decrypt_unwrap(&self.public, &secret, ciphertext, None).map_err(|_| self.does_not_open())
+        let opened = ecdh::decrypt_unwrap(&self.public, &secret, ciphertext, None);
+        self.assert_session_key(opened.map_err(|_| self.does_not_open())?)
+    }
+
+    /// RFC 9580 sections 5.1.3 and 5.1.5: a session key of 16 to 32 bytes, an octet for the cipher before it in
+    /// version 3, and two of checksum. A sender can encrypt anything; sequoia 2.4 panics on fewer than two bytes.
+    fn assert_session_key(&self, opened: SessionKey) -> Result<SessionKey, DecryptError> {
+        if (18..=35).contains(&opened.len()) { Ok(opened) } else { Err(self.does_not_open()) }
     }
 
     /// RFC 9580 section 5.1.6: HKDF-SHA256 over both public keys and the secret, then AES-128 key unwrap.
