@@ -4,8 +4,8 @@
 //! come back out of sequoia inside an `anyhow::Error` (downcast to [`SignError`] or [`DecryptError`]).
 
 use crate::{
-    certificate::CertificateError, decryptor::DecryptError, generate::GenerateError, key::KeyError, open::OpenError,
-    pin::LoginError, signer::SignError, uri::UriError,
+    certificate::CertificateError, decryptor::DecryptError, generate::GenerateError, key::KeyError, offer::OfferError,
+    open::OpenError, pin::LoginError, signer::SignError, uri::UriError,
 };
 
 /// The sort of a failure, with one exit code each (sysexits).
@@ -89,6 +89,9 @@ pub enum Error {
     /// No new token or key.
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    /// The token does not offer what is asked.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
     /// No certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -104,6 +107,7 @@ impl Explain for Error {
             Self::Sign(e) => e.explain(),
             Self::Decrypt(e) => e.explain(),
             Self::Generate(e) => e.explain(),
+            Self::Offer(e) => e.explain(),
             Self::Certificate(e) => e.explain(),
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     error::{Explain, Explanation, Kind},
     key::{self, KeyError, Usage},
     module,
+    offer::OfferError,
     open::{OpenError, Token},
     public::PublicKey,
     session::LoggedIn,
@@ -134,6 +135,9 @@ pub enum GenerateError {
         /// The difference.
         what: &'static str,
     },
+    /// The token does not offer this algorithm.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
     /// The new key cannot be read back or is not acceptable.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -156,6 +160,7 @@ impl Explain for GenerateError {
         let (id, kind, hint) = match self {
             Self::Key(error) => return error.explain(),
             Self::Open(error) => return error.explain(),
+            Self::Offer(error) => return error.explain(),
             Self::Device(error) => return error.explain(),
             Self::Algorithm { .. } => {
                 ("HSM-ALGORITHM", Kind::Usage, "use rsa3072, rsa4096, p256, p384, ed25519 or x25519")
@@ -225,26 +230,28 @@ fn initialise(path: &Path, label: &str, so_pin: &SecretString, user_pin: &Secret
 }
 
 impl LoggedIn {
-    /// Makes a key pair inside the token: sensitive, not extractable, named by `label` and `id`.
+    /// Makes a key pair inside the token: sensitive, not extractable, named by `label` and `id`, for all uses of
+    /// the algorithm that the token offers ([`Token::offers`]).
     ///
     /// # Errors
-    /// [`GenerateError`]: label or id is taken, the token cannot make such keys, or it made the key otherwise
+    /// [`GenerateError`]: label or id is taken, the token does not offer such keys, or it made the key otherwise
     /// than asked.
     pub fn generate(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
         assert_name("key label", label, KEY_LABEL_BYTES)?;
         if id.is_empty() || id.len() > KEY_ID_BYTES {
             return Err(GenerateError::Name { what: "key id", actual: id.len(), limit: KEY_ID_BYTES });
         }
+        let usages = self.token().offers(algorithm)?;
         let (token, logged_in) = (self.token(), self.clone());
         let (label, id) = (label.to_owned(), id.to_vec());
-        token.ask(token.deadlines.making, "making a key", move |_| logged_in.make(algorithm, &label, &id))
+        token.ask(token.deadlines.making, "making a key", move |_| logged_in.make(algorithm, &usages, &label, &id))
     }
 
-    fn make(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
+    fn make(&self, algorithm: Algorithm, usages: &[Usage], label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
         let session = self.writable()?;
         self.assert_free(&session, label, id)?;
         let (mechanism, parameters) = self.recipe(algorithm)?;
-        let (public, private) = templates(algorithm, label, id, parameters);
+        let (public, private) = templates(usages, label, id, parameters);
         session.generate_key_pair(&mechanism, &public, &private)?;
 
         let wanted = self.token().uri().with_id(id);
@@ -253,7 +260,7 @@ impl LoggedIn {
         if made.uri.object() != Some(label) {
             return Err(GenerateError::NotAsAsked { key: made.uri, what: "the label differs" });
         }
-        algorithm.usages().iter().try_for_each(|&usage| made.assert_fit(&session, usage))?;
+        usages.iter().try_for_each(|&usage| made.assert_fit(&session, usage))?;
         let public = key::public_half(&session, &made)?;
         let public = public.ok_or_else(|| KeyError::NoPublicHalf { key: made.uri.clone() })?;
         made.assert_type(&public)?;
@@ -281,15 +288,10 @@ impl LoggedIn {
             Algorithm::P256 => (Mechanism::EccKeyPairGen, curve(key::P256_PARAMS)),
             Algorithm::P384 => (Mechanism::EccKeyPairGen, curve(key::P384_PARAMS)),
             Algorithm::Ed25519 => (Mechanism::EccEdwardsKeyPairGen, curve(key::ED25519_PARAMS)),
-            // SoftHSM lacks the Montgomery mechanism but makes X25519 keys with the Edwards one.
             Algorithm::X25519 => {
-                let token = self.token();
-                let offered = token.module.get_mechanism_list(token.slot)?;
-                let mechanism = if offered.contains(&MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN) {
-                    Mechanism::EccMontgomeryKeyPairGen
-                } else {
-                    Mechanism::EccEdwardsKeyPairGen
-                };
+                let montgomery = self.token().maker(algorithm)? == MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN;
+                let mechanism =
+                    if montgomery { Mechanism::EccMontgomeryKeyPairGen } else { Mechanism::EccEdwardsKeyPairGen };
                 (mechanism, curve(key::X25519_PARAMS))
             }
         })
@@ -300,18 +302,14 @@ fn rsa(bits: usize) -> Result<Vec<Attribute>, GenerateError> {
     Ok(vec![Attribute::ModulusBits(bits.try_into()?), Attribute::PublicExponent(vec![1, 0, 1])])
 }
 
-fn templates(
-    algorithm: Algorithm,
-    label: &str,
-    id: &[u8],
-    parameters: Vec<Attribute>,
-) -> (Vec<Attribute>, Vec<Attribute>) {
-    let can = |usage| algorithm.usages().contains(&usage);
+fn templates(usages: &[Usage], label: &str, id: &[u8], parameters: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
+    let can = |usage| usages.contains(&usage);
     let common = [Attribute::Token(true), Attribute::Label(label.as_bytes().to_vec()), Attribute::Id(id.to_vec())];
     let mut public = common.to_vec();
     public.extend(parameters);
-    public.extend([Attribute::Private(false), Attribute::Verify(can(Usage::Sign))]);
-    public.push(Attribute::Encrypt(can(Usage::Decrypt)));
+    // What the public half may do is left to the token, for nothing here asks it. The module of a TPM has rules of
+    // its own: it refuses a public half that verifies beside a private half that does not decrypt.
+    public.push(Attribute::Private(false));
     let mut private = common.to_vec();
     private.extend([Attribute::Private(true), Attribute::Sensitive(true), Attribute::Extractable(false)]);
     private.extend([

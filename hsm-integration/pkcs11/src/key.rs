@@ -36,6 +36,17 @@ pub enum Usage {
     Derive,
 }
 
+impl Usage {
+    /// One word, for lists.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Sign => "signing",
+            Self::Decrypt => "decryption",
+            Self::Derive => "key agreement",
+        }
+    }
+}
+
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

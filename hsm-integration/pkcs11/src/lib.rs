@@ -29,6 +29,9 @@
 //! * Labels and serials are space-padded fields of 32 and 16 bytes; a longer label is silently cut.
 //! * `CKA_EC_POINT` is a DER OCTET STRING on some modules, raw on others: both are read.
 //! * SoftHSM keeps X25519 keys as `CKK_EC_EDWARDS` and makes them with the Edwards mechanism.
+//! * A TPM has no Edwards curves, no RSA of 4096 bits, and its module no key agreement: [`Token::offers`] says so.
+//! * Bad RSA padding is an error on some tokens; on others, kryoptic first, it opens to a made-up message.
+//! * Serial numbers need not differ: all tokens on a TPM of software have the same.
 //! * A module is initialised once a process; login belongs to process and token, not to a session.
 //! * SoftHSM reads `SOFTHSM2_CONF` when it is loaded, and lists only tokens that existed then.
 //!
@@ -46,6 +49,7 @@ mod error;
 mod generate;
 mod key;
 mod module;
+mod offer;
 mod open;
 mod pin;
 mod public;
@@ -60,6 +64,7 @@ pub use device::DeviceError;
 pub use error::{Error, Explain, Explanation, Kind};
 pub use generate::{Algorithm, GenerateError, NewKey, initialise_token};
 pub use key::{KeyError, Usage};
+pub use offer::OfferError;
 pub use open::{Check, OpenError, Token};
 pub use pin::{DEFAULT_CREDENTIAL, LoginError, LoginOptions, PinPrompt};
 pub use public::{KeyVersion, PublicKey};
