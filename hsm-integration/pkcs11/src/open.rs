@@ -11,7 +11,7 @@ use crate::{
     status::TokenStatus,
     uri::{ObjectType, Uri},
 };
-use cryptoki::{context::Pkcs11, slot::Slot};
+use cryptoki::{context::Pkcs11, error::Error as Binding, slot::Slot};
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -135,6 +135,9 @@ pub struct Check {
 impl Token {
     /// Loads the module that `uri` names (else `default_module`) and finds the one token that `uri` names.
     ///
+    /// A token whose description cannot be read is found by `slot-id` alone (RFC 7512 section 2.3), without any
+    /// attribute of the token beside it.
+    ///
     /// # Errors
     /// [`OpenError`]: no module, no token, or several tokens (all listed).
     pub fn open(uri: &Uri, default_module: Option<&Path>) -> Result<Self, OpenError> {
@@ -161,13 +164,22 @@ impl Token {
         }
         let mut present = Vec::new();
         for slot in module.get_slots_with_token().map_err(failed)? {
-            // A slot that cannot be read (empty, foreign) is not the one that is looked for.
-            let Ok(info) = module.get_token_info(slot) else { continue };
-            if info.token_initialized() && slot_is_named_by(uri, &module, slot) {
-                present.push((slot, TokenStatus::new(slot, &info)));
+            let status = match module.get_token_info(slot) {
+                Ok(info) if info.token_initialized() => TokenStatus::new(slot, &info),
+                // Named by its slot alone, so nothing is asked that could not be read.
+                Err(_) if names_slot_only(uri, slot) => TokenStatus::unread(slot),
+                // A slot that cannot be read (empty, foreign) is not the one that is looked for.
+                Ok(_) | Err(_) => continue,
+            };
+            if slot_is_named_by(uri, &module, slot) {
+                present.push((slot, status));
             }
         }
-        let found: Vec<_> = present.iter().filter(|(_, status)| status.is_named_by(uri)).collect();
+        let mut found: Vec<_> = present.iter().filter(|(_, status)| status.is_named_by(uri)).collect();
+        if found.len() > 1 {
+            // Some makers give every token the same serial: then the label decides too.
+            found.retain(|(_, status)| status.has_label_of(uri));
+        }
         match found.as_slice() {
             [(slot, status)] => {
                 if uri.token().is_some_and(|label| label.trim_end_matches(' ') != status.label) {
@@ -196,14 +208,22 @@ impl Token {
     /// The flags of the token as they are now.
     ///
     /// # Errors
-    /// [`OpenError::Module`] when the token cannot be read, for example because it was pulled.
+    /// [`OpenError::Module`] when the token cannot be read, for example because it was pulled. A token opened by
+    /// its slot alone may have [`PinState::Unknown`](crate::PinState::Unknown) instead.
     pub fn status(&self) -> Result<TokenStatus, OpenError> {
         let status = self.ask(self.deadlines.answer, "reading the token", Self::status_now);
         status.map_err(|source: DeviceError| OpenError::Module { path: self.module_path.clone(), source })
     }
 
     pub(crate) fn status_now(&self) -> Result<TokenStatus, DeviceError> {
-        Ok(TokenStatus::new(self.slot, &self.module.get_token_info(self.slot)?))
+        match self.module.get_token_info(self.slot) {
+            Ok(info) => Ok(TokenStatus::new(self.slot, &info)),
+            // The token answered, only not as the standard says.
+            Err(error) if self.name.0.slot_id.is_some() && !matches!(error, Binding::Pkcs11(..)) => {
+                Ok(TokenStatus::unread(self.slot))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Has the module do `work`, and waits only so long.
@@ -221,7 +241,8 @@ impl Token {
         within(limit, call, move || work(&token)).unwrap_or_else(|error| Err(error.into()))
     }
 
-    /// The URI that names this token: label, maker, serial, model; no module and no PIN source.
+    /// The URI that names this token: label, maker, serial, model, or its slot when they cannot be read; no
+    /// module and no PIN source.
     pub fn uri(&self) -> &Uri {
         &self.name
     }
@@ -282,6 +303,12 @@ fn library_is_named_by(uri: &Uri, info: &cryptoki::context::Info) -> bool {
     same(&uri.library_manufacturer, info.manufacturer_id())
         && same(&uri.library_description, info.library_description())
         && uri.library_version.is_none_or(|wanted| wanted == version)
+}
+
+fn names_slot_only(uri: &Uri, slot: Slot) -> bool {
+    let uri = &uri.0;
+    let of_token = [&uri.token, &uri.serial, &uri.model, &uri.manufacturer];
+    uri.slot_id == Some(slot.id()) && of_token.iter().all(|attribute| attribute.is_none())
 }
 
 fn slot_is_named_by(uri: &Uri, module: &Pkcs11, slot: Slot) -> bool {

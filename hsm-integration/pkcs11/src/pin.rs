@@ -45,7 +45,7 @@ pub struct LoginOptions<'a> {
     pub credential: &'a str,
     /// Asks the human; `None` for unattended work.
     pub prompt: Option<&'a mut dyn PinPrompt>,
-    /// Log in although one more wrong PIN would lock the token.
+    /// Log in although one more wrong PIN would lock the token, or may.
     pub allow_final_try: bool,
 }
 
@@ -67,6 +67,12 @@ pub enum LoginError {
     /// The retry flags say that one more wrong PIN locks.
     #[error("one more wrong PIN locks token {token}; no try was made")]
     FinalTry {
+        /// The token.
+        token: Uri,
+    },
+    /// The retry flags cannot be read, so that one more wrong PIN may lock.
+    #[error("the retry flags of token {token} cannot be read; no try was made")]
+    FlagsUnread {
         /// The token.
         token: Uri,
     },
@@ -157,7 +163,7 @@ impl Explain for LoginError {
         let (id, kind, hint) = match self {
             Self::Device { source, .. } => return source.explain(),
             Self::Locked { .. } => ("HSM-PIN-LOCKED", Kind::Refused, "the security officer has to set a new user PIN"),
-            Self::FinalTry { .. } => {
+            Self::FinalTry { .. } | Self::FlagsUnread { .. } => {
                 ("HSM-PIN-FINAL-TRY", Kind::Refused, "make sure of the PIN first, then allow the final try explicitly")
             }
             Self::NotSet { .. } => {
@@ -198,8 +204,13 @@ pub(crate) fn assert_safe_to_try(status: &TokenStatus, allow_final_try: bool) ->
     match status.pin {
         PinState::Locked => Err(LoginError::Locked { token }),
         PinState::FinalTry if !allow_final_try => Err(LoginError::FinalTry { token }),
+        PinState::Unknown if !allow_final_try => Err(LoginError::FlagsUnread { token }),
         PinState::FinalTry => {
             tracing::warn!(%token, "this is the final try before the PIN locks");
+            Ok(())
+        }
+        PinState::Unknown => {
+            tracing::warn!(%token, "the retry flags cannot be read; this may be the final try before the PIN locks");
             Ok(())
         }
         PinState::CountLow => {

@@ -14,6 +14,8 @@ pub enum PinState {
     FinalTry,
     /// Locked.
     Locked,
+    /// The token's description cannot be read.
+    Unknown,
 }
 
 /// What a token says about itself without login.
@@ -56,11 +58,13 @@ impl TokenStatus {
         } else {
             PinState::Good
         };
+        // The standard pads with spaces, some modules with zero bytes.
+        let text = |field: &str| field.trim_end_matches(['\0', ' ']).to_owned();
         Self {
-            label: info.label().to_owned(),
-            manufacturer: info.manufacturer_id().to_owned(),
-            model: info.model().to_owned(),
-            serial: info.serial_number().to_owned(),
+            label: text(info.label()),
+            manufacturer: text(info.manufacturer_id()),
+            model: text(info.model()),
+            serial: text(info.serial_number()),
             slot: slot.id(),
             pin,
             pin_set: info.user_pin_initialized(),
@@ -72,14 +76,40 @@ impl TokenStatus {
         }
     }
 
+    /// What must be assumed of a token whose description cannot be read.
+    pub(crate) fn unread(slot: Slot) -> Self {
+        Self {
+            label: String::new(),
+            manufacturer: String::new(),
+            model: String::new(),
+            serial: String::new(),
+            slot: slot.id(),
+            pin: PinState::Unknown,
+            pin_set: true,
+            pin_length: (0, 0),
+            login_required: true,
+            pinpad: false,
+            write_protected: false,
+            fault: false,
+        }
+    }
+
     /// The URI that names this token and no other.
     pub fn uri(&self) -> Uri {
+        if self.pin == PinState::Unknown {
+            return Uri::default().with(|uri| uri.slot_id = Some(self.slot));
+        }
         Uri::default().with(|uri| {
             uri.token = Some(self.label.clone());
             uri.manufacturer = Some(self.manufacturer.clone());
             uri.serial = Some(self.serial.clone());
             uri.model = Some(self.model.clone());
         })
+    }
+
+    /// Whether the label is the one in the URI, if the URI has one.
+    pub(crate) fn has_label_of(&self, uri: &Uri) -> bool {
+        uri.token().is_none_or(|label| label.trim_end_matches(' ') == self.label)
     }
 
     /// The serial number is what the maker gave the token; the label anybody can change. So a serial in the
