@@ -14,7 +14,7 @@ mod common;
 
 use common::{fault::*, *};
 use openpgp_pkcs11::{
-    Algorithm, Deadlines, DecryptError, Error, Explain, KeyVersion, LoginOptions, OpenPgpKey, Token, Uri,
+    Algorithm, Deadlines, DecryptError, Error, Explain, KeyVersion, LoginOptions, OpenPgpKey, Token, Uri, Usage,
     certificate::Builder,
 };
 use sequoia_openpgp::{
@@ -152,16 +152,18 @@ fn every_function_with_every_fault() {
     with_faults("every_function_with_every_fault", |bench, faulty| {
         let setup = faulty.login(bench);
         let made = |algorithm: Algorithm, id| generate(&setup, algorithm, algorithm.as_str(), id);
-        let signing = [(Algorithm::P256, 1), (Algorithm::Ed25519, 2)].map(|(algorithm, id)| {
+        let signing = usable(bench, &setup, Usage::Sign, &[Algorithm::P256, Algorithm::Ed25519]);
+        let signing = (1..).zip(signing).map(|(id, algorithm)| {
             let public = setup.public_key(&made(algorithm, id)).unwrap();
             (algorithm.as_str().to_owned(), public.to_signing_key(KeyVersion::V6, created()).unwrap())
         });
-        let opening = [(Algorithm::Rsa3072, 3), (Algorithm::P384, 4), (Algorithm::X25519, 5)].map(|(algorithm, id)| {
+        let opening = opening_here(bench, &setup, &[Algorithm::Rsa3072, Algorithm::P384, Algorithm::X25519]);
+        let opening = (0x10..).zip(opening).map(|(id, algorithm)| {
             let public = setup.public_key(&made(algorithm, id)).unwrap();
             (algorithm.as_str().to_owned(), public.to_encryption_key(KeyVersion::V6, created()).unwrap())
         });
+        let keys = Keys { signing: signing.collect(), opening: opening.collect() };
         drop(setup);
-        let keys = Keys { signing: signing.into(), opening: opening.into() };
         let uri = faulty.uri(bench);
         // Above the ids of the keys there are.
         let mut number = 1 << 16;

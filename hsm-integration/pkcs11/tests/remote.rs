@@ -24,9 +24,9 @@ use std::{
 struct Server(Child);
 
 impl Server {
-    fn start(socket: &Path) -> Self {
+    fn start(bench: &Bench, socket: &Path) -> Self {
         let mut server = Command::new("p11-kit");
-        server.args(["server", "-f", "-n"]).arg(socket).args(["--provider", softhsm_module(), "pkcs11:"]);
+        server.args(["server", "-f", "-n"]).arg(socket).arg("--provider").arg(bench.module.path()).arg("pkcs11:");
         let server = server.stdout(Stdio::null()).spawn().expect("p11-kit is needed for this test");
         let started = Instant::now();
         while !socket.exists() {
@@ -69,7 +69,7 @@ fn a_server_that_dies_is_told_and_the_next_run_succeeds() {
     let prepare = |bench: &Bench, child: &mut Command| {
         child.env("P11_KIT_SERVER_ADDRESS", format!("unix:path={}", bench.directory.join("socket").display()));
     };
-    with_softhsm_prepared(test, prepare, |bench| {
+    with_module_prepared(test, prepare, |bench| {
         let uri = Uri::parse("pkcs11:?module-name=p11-kit-client").unwrap();
         let uri = uri.with_pin_file(&bench.pin_file(PIN)).with_object("sealing");
         if std::env::var_os(AFTER).is_some() {
@@ -81,7 +81,7 @@ fn a_server_that_dies_is_told_and_the_next_run_succeeds() {
         drop(direct);
 
         let socket = bench.directory.join("socket");
-        let server = Server::start(&socket);
+        let server = Server::start(bench, &socket);
         sign(&uri).unwrap();
         let logged_in = Token::open(&uri, None).unwrap().login(LoginOptions::default()).unwrap();
         let signer = signer(&logged_in, &uri).unwrap();
@@ -90,7 +90,7 @@ fn a_server_that_dies_is_told_and_the_next_run_succeeds() {
         assert_eq!((error.explain().id, error.explain().kind), ("HSM-DEVICE", Kind::Unavailable), "{error}");
 
         std::fs::remove_file(&socket).ok();
-        let _server = Server::start(&socket);
+        let _server = Server::start(bench, &socket);
         // The module keeps its broken connection as long as the process lives; an operator runs the command again.
         let error = sign(&uri).unwrap_err();
         assert_eq!(error.explain().kind, Kind::Unavailable, "{error}");

@@ -11,7 +11,7 @@
 mod common;
 
 use common::*;
-use openpgp_pkcs11::{Algorithm, Explain, KeyError, KeyVersion, SignError, operations};
+use openpgp_pkcs11::{Algorithm, Explain, KeyError, KeyVersion, SignError, Usage, operations};
 use sequoia_openpgp::{
     Cert, KeyHandle, Packet, PacketPile, Result as PgpResult,
     crypto::Signer as _,
@@ -53,9 +53,9 @@ fn verify(cert: &Cert, signature: &[u8], data: &[u8]) -> PgpResult<()> {
 
 #[test]
 fn every_algorithm_signs_with_both_versions() {
-    with_softhsm("every_algorithm_signs_with_both_versions", |bench| {
+    with_module("every_algorithm_signs_with_both_versions", |bench| {
         let token = bench.logged_in("home");
-        for (number, algorithm) in (1..).zip(SIGNING) {
+        for (number, algorithm) in (1..).zip(usable(bench, &token, Usage::Sign, &SIGNING)) {
             let key = generate(&token, algorithm, algorithm.as_str(), number);
             for version in VERSIONS {
                 let cert = reread(&builder(version).signing(&token, &key).unwrap());
@@ -82,9 +82,9 @@ fn every_algorithm_signs_with_both_versions() {
 
 #[test]
 fn the_fingerprint_follows_from_key_and_creation_time() {
-    with_softhsm("the_fingerprint_follows_from_key_and_creation_time", |bench| {
+    with_module("the_fingerprint_follows_from_key_and_creation_time", |bench| {
         let token = bench.logged_in("home");
-        let key = generate(&token, Algorithm::Ed25519, "sealing", 1);
+        let key = generate(&token, best_signing(bench), "sealing", 1);
         for version in VERSIONS {
             let first = builder(version).signing(&token, &key).unwrap();
             let again = builder(version).validity(Duration::from_secs(86_400)).signing(&token, &key).unwrap();
@@ -99,10 +99,9 @@ fn the_fingerprint_follows_from_key_and_creation_time() {
 
 #[test]
 fn wrong_digests_are_errors_and_do_not_reach_the_token() {
-    with_softhsm("wrong_digests_are_errors_and_do_not_reach_the_token", |bench| {
+    with_module("wrong_digests_are_errors_and_do_not_reach_the_token", |bench| {
         let token = bench.logged_in("home");
-        for (number, algorithm) in (1..).zip([Algorithm::Rsa3072, Algorithm::P256, Algorithm::P384, Algorithm::Ed25519])
-        {
+        for (number, algorithm) in (1..).zip(usable(bench, &token, Usage::Sign, &SIGNING)) {
             let uri = generate(&token, algorithm, algorithm.as_str(), number);
             let key = token.public_key(&uri).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
             let mut signer = token.signer(&uri, &key).unwrap();
@@ -130,9 +129,10 @@ fn wrong_digests_are_errors_and_do_not_reach_the_token() {
 
 #[test]
 fn a_signature_with_leading_zeros_is_not_rare_and_verifies() {
-    with_softhsm("a_signature_with_leading_zeros_is_not_rare_and_verifies", |bench| {
+    with_module("a_signature_with_leading_zeros_is_not_rare_and_verifies", |bench| {
         let token = bench.logged_in("home");
-        for (number, algorithm) in (1..).zip([Algorithm::P256, Algorithm::Ed25519]) {
+        let algorithms = usable(bench, &token, Usage::Sign, &[Algorithm::P256, Algorithm::Ed25519]);
+        for (number, algorithm) in (1..).zip(algorithms) {
             let uri = generate(&token, algorithm, algorithm.as_str(), number);
             for version in VERSIONS {
                 let key = token.public_key(&uri).unwrap().to_signing_key(version, created()).unwrap();
@@ -149,7 +149,7 @@ fn a_signature_with_leading_zeros_is_not_rare_and_verifies() {
 
 #[test]
 fn many_threads_share_one_login() {
-    with_softhsm("many_threads_share_one_login", |bench| {
+    with_module("many_threads_share_one_login", |bench| {
         let token = bench.logged_in("home");
         let uri = generate(&token, Algorithm::P256, "sealing", 1);
         let key = token.public_key(&uri).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
@@ -173,12 +173,11 @@ fn many_threads_share_one_login() {
 
 #[test]
 fn keys_that_do_not_belong_to_the_certificate_are_refused() {
-    with_softhsm("keys_that_do_not_belong_to_the_certificate_are_refused", |bench| {
+    with_module("keys_that_do_not_belong_to_the_certificate_are_refused", |bench| {
         let token = bench.logged_in("home");
         let one = generate(&token, Algorithm::P256, "one", 1);
         let two = generate(&token, Algorithm::P256, "two", 2);
         let rsa = generate(&token, Algorithm::Rsa3072, "rsa", 3);
-        let agree = generate(&token, Algorithm::X25519, "agree", 4);
         let key = token.public_key(&one).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
 
         let error = token.signer(&two, &key).unwrap_err();
@@ -187,22 +186,25 @@ fn keys_that_do_not_belong_to_the_certificate_are_refused() {
         let error = token.signer(&rsa, &key).unwrap_err();
         assert!(matches!(error, KeyError::Type { .. }), "{error}");
         assert_eq!(error.explain().kind.exit_code(), 77);
-        let error = token.signer(&agree, &key).unwrap_err();
-        assert!(matches!(error, KeyError::Type { .. }), "{error}");
         let error = token.decryptor(&one, &key).unwrap_err();
         assert!(matches!(error, KeyError::Unsupported { .. }), "{error}");
         let missing = one.with_object("three");
         assert!(matches!(token.signer(&missing, &key), Err(KeyError::NotFound { .. })));
         let nameless = bench.uri("home");
         assert!(matches!(token.signer(&nameless, &key), Err(KeyError::NoName { .. })));
-        assert!(builder(KeyVersion::V6).signing(&token, &agree).is_err(), "X25519 cannot certify");
+        for algorithm in usable(bench, &token, Usage::Derive, &[Algorithm::X25519]) {
+            let agree = generate(&token, algorithm, "agree", 4);
+            let error = token.signer(&agree, &key).unwrap_err();
+            assert!(matches!(error, KeyError::Type { .. }), "{error}");
+            assert!(builder(KeyVersion::V6).signing(&token, &agree).is_err(), "X25519 cannot certify");
+        }
     });
 }
 
 /// GnuPG 2.2 is what other embassies have: it must take the v4 certificates and their signatures.
 #[test]
 fn gnupg_takes_v4_certificates_and_signatures() {
-    with_softhsm("gnupg_takes_v4_certificates_and_signatures", |bench| {
+    with_module("gnupg_takes_v4_certificates_and_signatures", |bench| {
         let token = bench.logged_in("home");
         let home = bench.directory.join("gnupg");
         std::fs::create_dir(&home).unwrap();
@@ -218,7 +220,7 @@ fn gnupg_takes_v4_certificates_and_signatures() {
             command
         };
         let data = write("data", b"what was sealed");
-        for (number, algorithm) in (1..).zip(SIGNING) {
+        for (number, algorithm) in (1..).zip(usable(bench, &token, Usage::Sign, &SIGNING)) {
             let uri = generate(&token, algorithm, algorithm.as_str(), number);
             let cert = builder(KeyVersion::V4).signing(&token, &uri).unwrap();
             let file = write("cert.pgp", &cert.to_vec().unwrap());
@@ -234,48 +236,25 @@ fn gnupg_takes_v4_certificates_and_signatures() {
 
 #[test]
 fn a_key_made_by_pkcs11_tool_works() {
-    with_softhsm("a_key_made_by_pkcs11_tool_works", |bench| {
-        // SoftHSM shows a process only tokens that existed when it was loaded: the other program goes first.
-        let module = softhsm_module();
-        run(Command::new("softhsm2-util").args([
-            "--init-token",
-            "--free",
-            "--label",
-            "tool",
-            "--so-pin",
-            "demo-so-pin",
-            "--pin",
-            PIN,
-        ]));
-        for (label, kind, id) in
-            [("ec", "EC:prime256v1", "01"), ("ed", "EC:edwards25519", "02"), ("rsa", "rsa:3072", "03")]
-        {
-            run(Command::new("pkcs11-tool").args([
-                "--module",
-                module,
-                "--token-label",
-                "tool",
-                "--login",
-                "--pin",
-                PIN,
-                "--keypairgen",
-                "--key-type",
-                kind,
-                "--label",
-                label,
-                "--id",
-                id,
-            ]));
+    with_module("a_key_made_by_pkcs11_tool_works", |bench| {
+        bench.token_of_another_program("tool");
+        let kinds = [
+            ("ec", "EC:prime256v1", "01", Algorithm::P256, PublicKeyAlgorithm::ECDSA),
+            ("ed", "EC:edwards25519", "02", Algorithm::Ed25519, PublicKeyAlgorithm::Ed25519),
+            ("rsa", "rsa:3072", "03", Algorithm::Rsa3072, PublicKeyAlgorithm::RSAEncryptSign),
+        ];
+        let there = |algorithm| bench.module.offers_use(algorithm, Usage::Sign);
+        for (label, kind, id, _, _) in kinds.into_iter().filter(|kind| there(kind.3)) {
+            let login = ["--token-label", "tool", "--login", "--pin", PIN, "--keypairgen", "--sensitive"];
+            run(bench.tool().args(login).args(["--key-type", kind, "--label", label, "--id", id]));
         }
         let base = bench.uri("tool");
         let token = openpgp_pkcs11::Token::open(&base, None).unwrap();
-        assert_eq!(token.list().unwrap().len(), 3);
+        let token_list = token.list().unwrap();
         let token = token.login(Default::default()).unwrap();
-        for (label, algorithm) in [
-            ("ec", PublicKeyAlgorithm::ECDSA),
-            ("ed", PublicKeyAlgorithm::Ed25519),
-            ("rsa", PublicKeyAlgorithm::RSAEncryptSign),
-        ] {
+        let algorithms = usable(bench, &token, Usage::Sign, &kinds.map(|kind| kind.3));
+        assert_eq!(token_list.len(), algorithms.len());
+        for (label, _, _, _, algorithm) in kinds.into_iter().filter(|kind| algorithms.contains(&kind.3)) {
             let uri = base.with_object(label);
             let cert = builder(KeyVersion::V6).signing(&token, &uri).unwrap();
             assert_eq!(cert.primary_key().key().pk_algo(), algorithm);
@@ -287,9 +266,9 @@ fn a_key_made_by_pkcs11_tool_works() {
 
 #[test]
 fn signatures_name_their_key() {
-    with_softhsm("signatures_name_their_key", |bench| {
+    with_module("signatures_name_their_key", |bench| {
         let token = bench.logged_in("home");
-        let uri = generate(&token, Algorithm::Ed25519, "sealing", 1);
+        let uri = generate(&token, best_signing(bench), "sealing", 1);
         let cert = builder(KeyVersion::V6).signing(&token, &uri).unwrap();
         let signer = token.signer(&uri, cert.primary_key().key().role_as_unspecified()).unwrap();
         let bytes = detached_signature(signer, b"data");

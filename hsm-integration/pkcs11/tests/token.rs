@@ -19,7 +19,7 @@ use cryptoki::{
 };
 use openpgp_pkcs11::{
     Algorithm, Explain, GenerateError, KeyError, KeyVersion, Kind, LoginError, LoginOptions, OpenError, PinState,
-    SignError, Token, Uri, initialise_token, operations, secrecy::SecretString,
+    SignError, Token, initialise_token, operations, secrecy::SecretString,
 };
 use sequoia_openpgp::types::HashAlgorithm;
 
@@ -43,7 +43,7 @@ fn make_key(session: &Session, label: &str, id: u8, private: &[Attribute]) {
 
 #[test]
 fn a_wrong_pin_is_tried_once() {
-    with_softhsm("a_wrong_pin_is_tried_once", |bench| {
+    with_module("a_wrong_pin_is_tried_once", |bench| {
         bench.token("home");
         let uri = bench.uri("home").with_pin_file(&bench.pin_file("wrong-pin"));
         let token = Token::open(&uri, None).unwrap();
@@ -55,7 +55,8 @@ fn a_wrong_pin_is_tried_once() {
         assert_eq!(error.explain().id, "HSM-PIN-INCORRECT");
         assert_eq!(error.explain().kind, Kind::Refused);
         assert_eq!(operations().logins, 1);
-        assert_eq!(token.status().unwrap().pin, PinState::CountLow);
+        let counted = if bench.module.tells_of_one_wrong_pin() { PinState::CountLow } else { PinState::Good };
+        assert_eq!(token.status().unwrap().pin, counted);
 
         Token::open(&bench.uri("home"), None).unwrap().login(LoginOptions::default()).unwrap();
         assert_eq!(operations().logins, 2);
@@ -63,14 +64,52 @@ fn a_wrong_pin_is_tried_once() {
 }
 
 #[test]
+fn the_last_try_is_kept() {
+    with_module("the_last_try_is_kept", |bench| {
+        bench.token("home");
+        let wrong = Token::open(&bench.uri("home").with_pin_file(&bench.pin_file("wrong-pin")), None).unwrap();
+        let mut tries = 0;
+        let refusal = loop {
+            match wrong.login(LoginOptions::default()).unwrap_err() {
+                LoginError::Device { source, .. } if source.code() == "CKR_PIN_INCORRECT" && tries < 12 => tries += 1,
+                error => break error,
+            }
+        };
+        let right = Token::open(&bench.uri("home"), None).unwrap();
+        let allowed = || right.login(LoginOptions { allow_final_try: true, ..Default::default() });
+        match bench.module {
+            // Never locks.
+            Module::SoftHsm => {
+                assert_eq!((tries, right.status().unwrap().pin), (12, PinState::CountLow), "{refusal}");
+                right.login(LoginOptions::default()).unwrap();
+            }
+            // Locks after ten: the tenth was not made.
+            Module::Kryoptic => {
+                assert!(matches!(refusal, LoginError::FinalTry { .. }), "{refusal}");
+                assert_eq!((tries, operations().logins), (9, 9));
+                assert!(matches!(right.login(LoginOptions::default()), Err(LoginError::FinalTry { .. })));
+                allowed().unwrap();
+                assert_eq!(right.status().unwrap().pin, PinState::Good);
+            }
+            // Locks after three, for a time, without a flag that would have told; nothing opens it meanwhile.
+            Module::Tpm => {
+                assert_eq!((tries, refusal.explain().id), (3, "HSM-PIN-LOCKED"), "{refusal}");
+                assert_eq!(right.status().unwrap().pin, PinState::Good);
+                assert_eq!(allowed().unwrap_err().explain().id, "HSM-PIN-LOCKED");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_second_login_of_the_process_asks_for_no_pin() {
-    with_softhsm("a_second_login_of_the_process_asks_for_no_pin", |bench| {
+    with_module("a_second_login_of_the_process_asks_for_no_pin", |bench| {
         let first = bench.logged_in("home");
-        let token = Token::open(&Uri::parse("pkcs11:token=home?module-name=softhsm2").unwrap(), None).unwrap();
+        let token = Token::open(&bench.without_pin("token=home"), None).unwrap();
         let second = token.login(LoginOptions::default()).unwrap();
         assert_eq!(operations().logins, 1);
         drop(first);
-        generate(&second, Algorithm::Ed25519, "still-logged-in", 1);
+        generate(&second, Algorithm::P256, "still-logged-in", 1);
         drop(second);
         let error = token.login(LoginOptions { credential: "none", ..LoginOptions::default() }).unwrap_err();
         assert!(matches!(error, LoginError::NoPin { .. }), "login ends with the last session: {error}");
@@ -79,40 +118,68 @@ fn a_second_login_of_the_process_asks_for_no_pin() {
 
 #[test]
 fn tokens_are_told_apart_by_serial() {
-    with_softhsm("tokens_are_told_apart_by_serial", |bench| {
-        for _ in 0..2 {
-            run(std::process::Command::new("softhsm2-util").args([
-                "--init-token",
-                "--free",
-                "--label",
-                "twin",
-                "--so-pin",
-                "demo-so-pin",
-                "--pin",
-                PIN,
-            ]));
+    with_module("tokens_are_told_apart_by_serial", |bench| {
+        // A TPM's module takes no label twice, but all its tokens have one serial.
+        let serials = bench.module.has_serials();
+        for label in ["twin", if serials { "twin" } else { "other" }] {
+            bench.token_of_another_program(label);
         }
-        let error = Token::open(&bench.uri("twin"), None).unwrap_err();
+        let ambiguous = if serials { "token=twin" } else { "serial=0000000000000000" };
+        let error = Token::open(&bench.without_pin(ambiguous), None).unwrap_err();
         let OpenError::TwoTokens { found, .. } = &error else { panic!("{error}") };
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|uri| error.to_string().contains(&uri.to_string())), "{error}");
         for uri in found {
-            let wanted = Uri::parse(&format!("pkcs11:serial={}?module-name=softhsm2", uri.serial().unwrap())).unwrap();
+            if !serials {
+                let wanted = bench.without_pin(&format!("{ambiguous};token={}", uri.token().unwrap()));
+                assert_eq!(Token::open(&wanted, None).unwrap().uri(), uri);
+                continue;
+            }
+            let wanted = bench.without_pin(&format!("serial={}", uri.serial().unwrap()));
             assert_eq!(Token::open(&wanted, None).unwrap().uri(), uri);
-            let renamed = format!("pkcs11:token=old-name;serial={}?module-name=softhsm2", uri.serial().unwrap());
-            assert_eq!(Token::open(&Uri::parse(&renamed).unwrap(), None).unwrap().uri(), uri);
+            let renamed = bench.without_pin(&format!("token=old-name;serial={}", uri.serial().unwrap()));
+            assert_eq!(Token::open(&renamed, None).unwrap().uri(), uri);
         }
         let error = Token::open(&bench.uri("nowhere"), None).unwrap_err();
         assert!(matches!(&error, OpenError::NoToken { present, .. } if present.len() == 2), "{error}");
         assert_eq!(error.explain().kind.exit_code(), 69);
-        let other = Uri::parse("pkcs11:token=twin;library-version=99?module-name=softhsm2").unwrap();
+        let other = bench.without_pin("token=twin;library-version=99");
         assert!(matches!(Token::open(&other, None), Err(OpenError::NoToken { .. })));
+    });
+}
+
+/// A serial that several tokens share names none of them alone; with the label it does.
+#[test]
+fn a_tokens_own_name_is_enough() {
+    with_module("a_tokens_own_name_is_enough", |bench| {
+        for label in ["one", "two"] {
+            bench.token_of_another_program(label);
+        }
+        let names = ["one", "two"].map(|label| Token::open(&bench.uri(label), None).unwrap().uri().clone());
+        assert_eq!(names[0].serial() != names[1].serial(), bench.module.has_serials());
+        for (name, label) in names.iter().zip(["one", "two"]) {
+            let again = Token::open(&name.reached_as(&module()), None).unwrap();
+            assert_eq!((again.uri(), again.status().unwrap().label.as_str()), (name, label));
+        }
+    });
+}
+
+/// RFC 7512 section 2.3: `slot-id`.
+#[test]
+fn a_token_is_found_by_its_slot() {
+    with_module("a_token_is_found_by_its_slot", |bench| {
+        let token = bench.token("home");
+        let slot = token.status().unwrap().slot;
+        assert_eq!(Token::open(&bench.without_pin(&format!("slot-id={slot}")), None).unwrap().uri(), token.uri());
+        for wrong in [format!("slot-id={}", slot + 1), format!("slot-id={slot};token=other")] {
+            assert!(matches!(Token::open(&bench.without_pin(&wrong), None), Err(OpenError::NoToken { .. })), "{wrong}");
+        }
     });
 }
 
 #[test]
 fn exportable_keys_are_refused() {
-    with_softhsm("exportable_keys_are_refused", |bench| {
+    with_module("exportable_keys_are_refused", |bench| {
         let token = bench.logged_in("home");
         let session = raw_session(token.token());
         let usage = [Attribute::Sign(true), Attribute::Derive(true)];
@@ -159,9 +226,25 @@ fn exportable_keys_are_refused() {
     });
 }
 
+/// Such keys exist on every module. One login for many signatures is what they forbid, so they are refused in time.
+#[test]
+fn keys_that_want_a_pin_each_time_are_refused() {
+    with_module("keys_that_want_a_pin_each_time_are_refused", |bench| {
+        let token = bench.logged_in("home");
+        let confined = [Attribute::Sign(true), Attribute::Sensitive(true), Attribute::Extractable(false)];
+        let private = [&confined[..], &[Attribute::Private(true), Attribute::AlwaysAuthenticate(true)]].concat();
+        make_key(&raw_session(token.token()), "each-time", 1, &private);
+        let uri = bench.uri("home").with_object("each-time");
+        let key = token.public_key(&uri).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
+        let error = token.signer(&uri, &key).unwrap_err();
+        assert!(matches!(error, KeyError::AlwaysAuthenticate { .. }), "{error}");
+        assert_eq!(error.explain().id, "HSM-KEY-ALWAYS-PIN");
+    });
+}
+
 #[test]
 fn two_keys_of_one_label_are_refused_and_an_id_decides() {
-    with_softhsm("two_keys_of_one_label_are_refused_and_an_id_decides", |bench| {
+    with_module("two_keys_of_one_label_are_refused_and_an_id_decides", |bench| {
         let token = bench.logged_in("home");
         let session = raw_session(token.token());
         let private = [Attribute::Sign(true), Attribute::Sensitive(true), Attribute::Extractable(false)];
@@ -182,7 +265,7 @@ fn two_keys_of_one_label_are_refused_and_an_id_decides() {
 
 #[test]
 fn a_taken_label_or_id_is_not_generated_again() {
-    with_softhsm("a_taken_label_or_id_is_not_generated_again", |bench| {
+    with_module("a_taken_label_or_id_is_not_generated_again", |bench| {
         let token = bench.logged_in("home");
         generate(&token, Algorithm::P256, "sealing", 1);
         let error = token.generate(Algorithm::P256, "sealing", &[2]).unwrap_err();
@@ -201,7 +284,7 @@ fn a_taken_label_or_id_is_not_generated_again() {
 
 #[test]
 fn token_labels_are_never_cut() {
-    with_softhsm("token_labels_are_never_cut", |bench| {
+    with_module("token_labels_are_never_cut", |bench| {
         let init = |label: &str| {
             let pin = |text: &str| SecretString::from(text);
             initialise_token(&module(), None, label, &pin("demo-so-pin"), &pin(PIN))
@@ -219,14 +302,14 @@ fn token_labels_are_never_cut() {
 
 #[test]
 fn a_dry_run_needs_no_pin() {
-    with_softhsm("a_dry_run_needs_no_pin", |bench| {
+    with_module("a_dry_run_needs_no_pin", |bench| {
         let token = bench.logged_in("home");
         let one = generate(&token, Algorithm::P256, "one", 1);
         let two = generate(&token, Algorithm::P256, "two", 2);
         let key = token.public_key(&one).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
         drop(token);
         let before = operations();
-        let token = Token::open(&Uri::parse("pkcs11:token=home?module-name=softhsm2").unwrap(), None).unwrap();
+        let token = Token::open(&bench.without_pin("token=home"), None).unwrap();
         let check = token.check(&one, Some(&key)).unwrap();
         assert_eq!(check.token.label, "home");
         assert!(check.public.is_some());
@@ -238,7 +321,7 @@ fn a_dry_run_needs_no_pin() {
 
 #[test]
 fn a_key_without_public_half_signs_for_its_certificate_only() {
-    with_softhsm("a_key_without_public_half_signs_for_its_certificate_only", |bench| {
+    with_module("a_key_without_public_half_signs_for_its_certificate_only", |bench| {
         let token = bench.logged_in("home");
         let one = generate(&token, Algorithm::P256, "one", 1);
         let two = generate(&token, Algorithm::P256, "two", 2);
@@ -262,10 +345,9 @@ fn the_pin_comes_from_a_credential() {
         std::fs::write(bench.directory.join("the-pin"), PIN).unwrap();
         child.env("CREDENTIALS_DIRECTORY", &bench.directory);
     };
-    with_softhsm_prepared("the_pin_comes_from_a_credential", prepare, |bench| {
+    with_module_prepared("the_pin_comes_from_a_credential", prepare, |bench| {
         bench.token("home");
-        let uri = Uri::parse("pkcs11:token=home?module-name=softhsm2").unwrap();
-        let token = Token::open(&uri, None).unwrap();
+        let token = Token::open(&bench.without_pin("token=home"), None).unwrap();
         assert!(matches!(token.login(LoginOptions::default()), Err(LoginError::NoPin { .. })), "another name");
         token.login(LoginOptions { credential: "the-pin", ..Default::default() }).unwrap();
     });

@@ -1,4 +1,4 @@
-//! A module of our own in front of SoftHSM, which fails, lies and hangs on demand.
+//! A module of our own in front of the real one, which fails, lies and hangs on demand.
 
 use super::*;
 use std::{fs, path::PathBuf, process::Command};
@@ -10,7 +10,7 @@ pub(crate) struct Faulty {
     log: PathBuf,
 }
 
-/// Runs `body` in a process whose SoftHSM sits behind the faulty module, with one token "home".
+/// Runs `body` in a process whose real module sits behind the faulty module, with one token "home".
 pub(crate) fn with_faults(test: &str, body: impl FnOnce(&Bench, &Faulty)) {
     let faulty = |bench: &Bench| Faulty {
         module: bench.directory.join("fault.so"),
@@ -26,9 +26,9 @@ pub(crate) fn with_faults(test: &str, body: impl FnOnce(&Bench, &Faulty)) {
             .arg(source)
             .arg("-ldl"));
         fs::write(&faulty.orders, "").unwrap();
-        child.env("FAULT_FILE", &faulty.orders).env("FAULT_LOG", &faulty.log).env("FAULT_MODULE", softhsm_module());
+        child.env("FAULT_FILE", &faulty.orders).env("FAULT_LOG", &faulty.log).env("FAULT_MODULE", bench.module.path());
     };
-    with_softhsm_prepared(test, prepare, |bench| {
+    with_module_prepared(test, prepare, |bench| {
         let faulty = faulty(bench);
         let pin = |text: &str| SecretString::from(text);
         let module = Uri::default().with_module_path(faulty.module.to_str().unwrap());

@@ -7,6 +7,7 @@
  *   flip C_Sign         call, then turn one bit of what the call wrote
  *   short C_Sign        call, then report one byte less
  *   flags 262144        set these bits in CK_TOKEN_INFO.flags
+ *   clock 1             claim a clock in CK_TOKEN_INFO that shows no time
  *
  * All functions of PKCS#11 2.40 take at most eight words, so one trampoline fits them all: the calling
  * conventions of x86-64 and arm64 ignore words that the callee does not ask for.
@@ -21,6 +22,7 @@ typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
 
 enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_ATTRIBUTE_VALUE = 24, DECRYPT = 34, SIGN = 43 };
+enum { CLOCK_ON_TOKEN = 0x40 };
 
 static const char *const NAMES[FUNCTIONS] = {
     "C_Initialize", "C_Finalize", "C_GetInfo", "C_GetFunctionList", "C_GetSlotList", "C_GetSlotInfo",
@@ -42,10 +44,13 @@ struct list {
     function functions[FUNCTIONS];
 };
 
-/* label 32, manufacturer 32, model 16, serial 16: then the flags. */
+/* label 32, manufacturer 32, model 16, serial 16: then the flags, ten numbers, two versions, the time. */
 struct token_info {
     unsigned char text[96];
     word flags;
+    word numbers[10];
+    unsigned char versions[4];
+    unsigned char time[16];
 };
 
 struct attribute {
@@ -96,6 +101,10 @@ static word call(int index, word a, word b, word c, word d, word e, word f, word
     result = real->functions[index](a, b, c, d, e, f, g, h);
     if (result != 0) return result;
     if (index == GET_TOKEN_INFO && ordered("flags", NULL, &value)) ((struct token_info *)b)->flags |= value;
+    if (index == GET_TOKEN_INFO && ordered("clock", NULL, &value)) {
+        ((struct token_info *)b)->flags |= CLOCK_ON_TOKEN;
+        memset(((struct token_info *)b)->time, ' ', sizeof((struct token_info *)b)->time);
+    }
     /* C_Sign and C_Decrypt: session, input, length, output, its length. */
     if ((index == SIGN || index == DECRYPT) && d) {
         if (ordered("flip", NAMES[index], &value)) ((unsigned char *)d)[*(word *)e / 2] ^= 1;
