@@ -1,5 +1,6 @@
 # make demo         two registries sealed at home, carried, opened and restored at the embassy, in minutes
 # make test         everything that must hold before a change goes in
+# make test-hsm     the token's tests on three modules: SoftHSM, kryoptic, and a TPM of software
 # make tools        what the other targets need; run by them
 # make bench-seal   how fast a registry is sealed on this machine
 # make advisories   known vulnerabilities in dependencies; needs the RustSec database from the network
@@ -7,7 +8,7 @@
 # make man          manual pages and shell completions into target/man and target/completions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools bench-seal advisories fuzz man
+.PHONY: help demo test test-hsm tools bench-seal advisories fuzz man
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -20,6 +21,10 @@ demo: tools
 
 test: tools
 	@tests/scripts/test.sh
+
+test-hsm:
+	@tests/scripts/tools.sh tpm
+	@tests/scripts/hsm.sh
 
 bench-seal: tools
 	@tests/scripts/bench-seal.sh

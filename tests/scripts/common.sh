@@ -7,6 +7,8 @@ rsop_version=0.12.0
 tools=$PWD/target/tools
 cargo_deny=$tools/bin/cargo-deny
 rsop=$tools/bin/rsop
+# The version stands in tests/kryoptic, with its lock file.
+kryoptic=$tools/lib/libkryoptic_pkcs11.so
 npm_modules=$tools/node_modules
 
 # The folder of the newest PostgreSQL server here: Debian does not put it on the path.

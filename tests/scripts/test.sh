@@ -22,6 +22,14 @@ echo "== tests"
 status=0
 cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
 
+echo "== tests of tokens on a second module, kryoptic"
+on_tokens=()
+for file in hsm-integration/pkcs11/tests/*.rs; do
+    on_tokens+=(--test "$(basename "$file" .rs)")
+done
+# Named within the workspace, for a package alone has other features and would be built once more.
+POUCH_TEST_MODULE=kryoptic cargo test --release --locked --workspace "${on_tokens[@]}" --no-fail-fast 2>&1 | tee -a "$log" || status=$?
+
 read -r passed failed unrun < <(awk '
     /^test result: / {
         for (i = 2; i <= NF; i++) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building, testing and the demo need, and only what is missing. On Debian 12; says what it does.
+# With the word "tpm" also what the tests on a TPM of software need.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/scripts/common.sh
@@ -36,6 +37,17 @@ wanted=(
     "nodejs         command -v node"
     "npm            command -v npm"
 )
+
+if [[ ${1-} == tpm ]]; then
+    wanted+=(
+        "libtpm2-pkcs11-1    ls /usr/lib/*/pkcs11/libtpm2_pkcs11.so"
+        "swtpm               command -v swtpm"
+        "tpm2-abrmd          type -P tpm2-abrmd /usr/sbin/tpm2-abrmd"
+        "libtss2-tcti-tabrmd0 ls /usr/lib/*/libtss2-tcti-tabrmd.so.0"
+        "tpm2-tools          command -v tpm2_getcap"
+        "dbus-daemon         command -v dbus-daemon"
+    )
+fi
 
 there() {
     # Globs that match nothing make ls fail for those words; any one match is enough.
@@ -97,6 +109,18 @@ fi
 if [[ ! -x $rsop ]]; then
     echo "installing into target/tools: rsop $rsop_version, rPGP's command line (cargo, some minutes)"
     cargo install --quiet --locked --root target/tools rsop --version "$rsop_version" --no-default-features --features cli
+fi
+
+# A token for tests. It is a library, which cargo install does not install, so a package of ours depends on it; and it
+# brings its own OpenSSL and SQLite, because those of Debian 12 are too old or have no headers.
+if [[ ! -f $kryoptic || tests/kryoptic/Cargo.lock -nt $kryoptic ]]; then
+    echo "building into target/tools: kryoptic $(sed -n '/^name = "kryoptic"$/{n;s/version = "\(.*\)"/\1/p}' tests/kryoptic/Cargo.lock)," \
+        "a PKCS#11 token (cargo, some minutes)"
+    cargo build --quiet --release --locked --manifest-path tests/kryoptic/Cargo.toml --target-dir target/tools/kryoptic -p kryoptic
+    mkdir -p "${kryoptic%/*}"
+    # A fresh file and not a new content: a test may have the old one loaded.
+    cp --remove-destination target/tools/kryoptic/release/libkryoptic_pkcs11.so "$kryoptic"
+    rm -r target/tools/kryoptic
 fi
 
 # All of the lock file, also what only other platforms build: cargo-deny looks at the whole graph, without a network.
