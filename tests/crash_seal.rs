@@ -86,7 +86,8 @@ fn killed_at_any_call_it_converges() {
             let converged = check_spool(&place);
             assert!(converged > sealed && converged <= after + 2, "{call} {nth}: {sealed}, {after}, {converged}");
             let left = fs::read_dir(place.path("home/spool")).unwrap();
-            let staging = left.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count();
+            let staging =
+                left.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".staging")).count();
             assert_eq!(staging, 0, "{call} {nth}: something half is left");
             sealed = converged;
         }
@@ -145,5 +146,47 @@ fn a_lost_ledger_stops_sealing() {
     fs::write(place.path("home/state/land.json"), "{").unwrap();
     let error = run(&mut seal(&place)).unwrap_err();
     assert!(error.contains("error[SEAL-LEDGER]") && error.contains("damaged"), "{error}");
+    assert_eq!(check_spool(&place), 1);
+}
+
+#[test]
+fn a_ledger_from_a_backup_stops_sealing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = place(folder.path());
+    let ledger = place.path("home/state/land.json");
+    run(&mut seal(&place)).unwrap();
+    let backup = fs::read(&ledger).unwrap();
+    run(&mut seal(&place)).unwrap();
+    let newest = fs::read(&ledger).unwrap();
+    // All pouches were carried away: only the witness in the spool knows.
+    for pouch in ["land-000001", "land-000002"] {
+        fs::rename(place.spooled(pouch), place.path(pouch)).unwrap();
+    }
+    for old in [Some(&backup), None] {
+        match old {
+            Some(bytes) => fs::write(&ledger, bytes).unwrap(),
+            None => fs::remove_file(&ledger).unwrap(),
+        }
+        let error = run(&mut seal(&place)).unwrap_err();
+        assert!(error.contains("error[SEAL-LEDGER]") && error.contains("land-000002"), "{error}");
+    }
+    fs::write(&ledger, &newest).unwrap();
+    run(&mut seal(&place)).unwrap();
+    assert!(place.spooled("land-000003").exists());
+}
+
+#[test]
+fn a_clock_that_went_back_stops_sealing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = place(folder.path());
+    run(&mut seal(&place)).unwrap();
+    // As if the pouch had been sealed while the clock was ahead.
+    for copy in ["home/state/land.json", "home/spool/.ledger-land.json"] {
+        let mut text: serde_json::Value = serde_json::from_slice(&fs::read(place.path(copy)).unwrap()).unwrap();
+        text["last"]["sealed_at"] = "2199-01-01T00:00:00Z".into();
+        fs::write(place.path(copy), text.to_string()).unwrap();
+    }
+    let error = run(&mut seal(&place)).unwrap_err();
+    assert!(error.contains("error[SEAL-CLOCK]") && error.contains("2199-01-01"), "{error}");
     assert_eq!(check_spool(&place), 1);
 }

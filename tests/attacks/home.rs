@@ -58,6 +58,10 @@ fn a_fork_of_the_sequence() {
         fs::rename(stage.place.spooled(pouch), stage.place.path(&format!("true-{pouch}"))).unwrap();
     }
     stage.write("deeds/one", "forged");
+    let error = run(stage.place.seal().unwrap().args(["--quiet", "seal", "land"])).unwrap_err();
+    assert!(error.contains("error[SEAL-LEDGER]") && error.contains("land-000003"), "{error}");
+    // Whoever sets all of it back is stopped at the embassy.
+    fs::remove_file(stage.place.path("home/spool/.ledger-land.json")).unwrap();
     for _ in 0..2 {
         run(stage.place.seal().unwrap().args(["--quiet", "seal", "land"])).unwrap();
     }

@@ -93,6 +93,7 @@ impl Software {
             rpo_seconds: 86_400,
             options,
             progress: &Silent,
+            judge: &|_| Ok(()),
             confirm: &|_, _| Ok(()),
         };
         let mut key = self.key(&self.home, false)?;

@@ -265,7 +265,7 @@ For every registry in the vault the newest dispatch note is needed, and it must 
 officers stand in the log. As long as one copy of the state is readable, this is refused: that copy decides.")]
 pub(crate) struct RecoverArgs {
     /// What the newest dispatch note of a registry says: pouch and digest of its manifest. Once for each registry.
-    #[arg(long, required = true, value_name = "POUCH=DIGEST_OR_WORDS")]
+    #[arg(long, value_name = "POUCH=DIGEST_OR_WORDS")]
     pub(crate) note: Vec<Note>,
 
     /// The two who answer for it.

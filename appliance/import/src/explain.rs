@@ -81,9 +81,8 @@ pub(crate) fn admit(error: &AdmitError) -> Failure {
             "nothing was written; read the dispatch note again; if it is right, this is not the pouch that home sent",
         ),
         // Harmless, so no reason for anybody to be woken; but not what was asked for.
-        AdmitError::Replay { .. } => {
-            Failure { exit: Exit::Findings, ..failure }.hint("nothing was changed; it is in the vault and complete")
-        }
+        AdmitError::Replay { .. } => Failure { exit: Exit::Findings, ..failure }
+            .hint("it was admitted before, and the vault was not changed; whether it still has it, says status"),
         AdmitError::NotNewer { registry, newest, .. } => {
             let next = newest.saturating_add(1);
             let see = suggest::status(registry);

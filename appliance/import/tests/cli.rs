@@ -264,6 +264,14 @@ fn a_command_restores_and_its_failure_is_the_registrys() {
     assert_eq!((restored.code, &restored.json()["recipe"]), (0, &Value::from("command")), "{}", restored.err);
     let log = fs::read_to_string(restored.json()["log"].as_str().unwrap()).unwrap();
     assert!(log.contains("loading ") && log.ends_with("7\n"), "{log}");
+
+    // The report of a tree that is gone does not speak for the next one, which fails.
+    fs::remove_dir_all(fs::canonicalize(stage.root().join("restored/business/current")).unwrap()).unwrap();
+    fs::write(&script, "#!/bin/sh\nexit 1\n").unwrap();
+    for _ in 0..2 {
+        let failed = stage.run(["restore", "business", "--format", "json"]);
+        assert!(failed.code != 0 && !failed.out.contains("\"recipe\""), "{} {}", failed.code, failed.out);
+    }
 }
 
 #[test]

@@ -319,6 +319,19 @@ fn lines_dropped_moved_doubled_or_cut_are_noticed() {
 }
 
 #[test]
+fn a_line_of_an_absurd_number_does_no_harm() {
+    for at_end in [false, true] {
+        let (world, last) = two();
+        let log = world.path("state-a/log.jsonl");
+        let text = fs::read_to_string(&log).unwrap();
+        let line = format!("{{\"line\":{},\"previous\":\"{}\"}}\n", u64::MAX, "0".repeat(64));
+        fs::write(&log, if at_end { text + &line } else { line + &text }).unwrap();
+        assert!(!world.state().warnings().is_empty());
+        world.import_next(3, Some(last), false);
+    }
+}
+
+#[test]
 fn a_log_of_any_bytes_is_bounded_and_does_no_harm() {
     let (world, _) = logged();
     for text in ["\n".repeat(100_000).into_bytes(), vec![b'x'; 3 << 20], vec![0xFF; 4096], b"{}\n{}\n".to_vec()] {

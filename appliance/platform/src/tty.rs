@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Write},
+    time::{Duration, Instant},
 };
 
 use nix::sys::{
@@ -16,6 +17,8 @@ use crate::{LockedBytes, MemoryError, signals::HeldSignals};
 const LONGEST: usize = 512;
 /// How long one read waits, in tenths of a second; after each, signals are looked at.
 const WAIT: u8 = 2;
+/// A read that gives nothing and waited less than this found the terminal gone.
+const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// Why no secret was read. The terminal is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +98,12 @@ impl<'t> Quiet<'t> {
             if HeldSignals::pending().is_some() {
                 return Err(TtyError::Cancelled);
             }
+            let asked = Instant::now();
             if self.tty.read(byte.as_mut())? == 0 {
+                // The end of the waiting time. A terminal that is gone says nothing at once, again and again.
+                if asked.elapsed() < AT_ONCE {
+                    return Err(TtyError::Cancelled);
+                }
                 continue;
             }
             match byte.as_ref() {

@@ -33,7 +33,13 @@ impl Vault {
         if self.has(id)? {
             // Equal manifests name equal parts by digest.
             let same = self.manifest_bytes(id)? == read_staged(staged.dir(), MANIFEST_FILE, limits::MANIFEST_BYTES)?;
-            return if same { Ok(Published::AlreadyThere) } else { Err(VaultError::Conflict { id: id.clone() }) };
+            if !same {
+                return Err(VaultError::Conflict { id: id.clone() });
+            }
+            if let Home::Directory(root) = self.home() {
+                settle(root, id)?;
+            }
+            return Ok(Published::AlreadyThere);
         }
         match self.home() {
             Home::Directory(root) => rename(root, staged, id)?,
@@ -53,6 +59,14 @@ fn rename(root: &Dir, staged: Staging, id: &PouchId) -> Result<(), VaultError> {
     // Also if it existed: it may have been created by an import that was killed before this.
     root.sync()?;
     staged.move_to(&parent, &sequence_name(id.sequence))
+}
+
+/// A rename that was seen may not be durable yet: an import that was killed, or whose disk failed, may have made it.
+fn settle(root: &Dir, id: &PouchId) -> Result<(), VaultError> {
+    let registry = root.subdir(id.registry.as_str())?;
+    registry.subdir(sequence_name(id.sequence))?.sync()?;
+    registry.sync()?;
+    Ok(root.sync()?)
 }
 
 /// The parts first, the manifest last.

@@ -43,6 +43,16 @@ impl DeviceError {
         }
     }
 
+    /// The binding could not make sense of what the module answered.
+    pub(crate) fn absurd(call: &str) -> Self {
+        Self {
+            call: call.to_owned(),
+            code: "an absurd answer".into(),
+            what: "the module stated a length or a value that cannot be",
+            cause: Cause::Misfit,
+        }
+    }
+
     /// The system gives no thread to make `call` in.
     pub(crate) fn no_thread(call: &str) -> Self {
         Self {

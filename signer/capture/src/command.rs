@@ -21,6 +21,8 @@ const LINE_BYTES: usize = 300;
 /// How long a command that seems to have failed may take to end, or its talk.
 const MOMENT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long a command may take to end after its tar.
+const END: Duration = Duration::from_secs(10 * 60);
 
 /// Why a command's tar could not be captured. `talk` holds the last lines that it wrote to standard error, escaped.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,14 @@ pub enum CommandError {
     LongName {
         /// Bytes it has.
         found: usize,
+    },
+    /// It wrote a whole tar and then did not end; it was stopped.
+    #[error("{program} wrote its tar, and has not ended {seconds} s later")]
+    NoEnd {
+        /// The program, escaped.
+        program: String,
+        /// How long it had.
+        seconds: u64,
     },
     /// It failed.
     #[error("{program} ended with {status}{}", Talk(.talk))]
@@ -177,16 +187,16 @@ impl Running {
         Ok(Self { child, talk, listener })
     }
 
-    /// Waits for its end.
+    /// Waits for its end, which must come once its tar is complete.
     fn end(mut self, program: &str) -> Result<(ExitStatus, Vec<String>), CommandError> {
-        let status = self.child.wait();
-        let talk = self.last_words();
-        Ok((status.map_err(|source| CommandError::Start { program: program.to_owned(), source })?, talk))
+        let program = program.to_owned();
+        let status = self.ended(END).ok_or_else(|| CommandError::NoEnd { program, seconds: END.as_secs() })?;
+        Ok((status, self.last_words()))
     }
 
-    /// How it ended, if it ends within a moment.
-    fn ended(&mut self) -> Option<ExitStatus> {
-        let deadline = Instant::now() + MOMENT;
+    /// How it ended, if it ends in time.
+    fn ended(&mut self, time: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + time;
         loop {
             match self.child.try_wait() {
                 Ok(None) if Instant::now() < deadline => std::thread::sleep(PAUSE),
@@ -199,7 +209,7 @@ impl Running {
     /// Who is to blame for a bad tar: the command, if it had already failed by itself, else what it wrote.
     fn blame(mut self, program: String, source: TarError) -> CommandError {
         // A command that fails closes its output a moment before it has ended.
-        let ended = if truncated(&source) { self.ended() } else { self.child.try_wait().ok().flatten() };
+        let ended = if truncated(&source) { self.ended(MOMENT) } else { self.child.try_wait().ok().flatten() };
         let _ = self.child.kill();
         let talk = self.last_words();
         match ended {

@@ -85,12 +85,17 @@ fn refused(conninfo: &str) -> (PostgresqlError, String) {
     }
 }
 
+/// Over TCP as far as a server without TLS goes.
+fn tcp(cluster: &Cluster, user: &str) -> String {
+    format!("{} sslmode=prefer", cluster.conninfo_tcp(user))
+}
+
 #[test]
 fn every_way_in() {
     let cluster = server();
     let passfile = passfile(&cluster, PASSWORDS).display().to_string();
     let socket = |user: &str| format!("{} passfile={passfile}", cluster.conninfo(user));
-    let tcp = |user: &str| format!("{} passfile={passfile}", cluster.conninfo_tcp(user));
+    let tcp = |user: &str| format!("{} passfile={passfile}", tcp(&cluster, user));
     for conninfo in
         [cluster.conninfo("postgres"), cluster.conninfo("peered"), socket("clear"), tcp("hashed"), tcp("'Jüri T'")]
     {
@@ -113,15 +118,15 @@ fn every_way_to_be_kept_out() {
     assert!(matches!(error, PostgresqlError::Refused { replication: true, .. }), "{error:?}");
     assert!(hint.contains("\"replication\" and user \"lonely\""), "{hint}");
 
-    let (error, hint) = refused(&cluster.conninfo_tcp("plain"));
+    let (error, hint) = refused(&tcp(&cluster, "plain"));
     assert!(matches!(error, PostgresqlError::NoReplicationRight { .. }), "{error:?}");
     assert_eq!(hint, "ALTER ROLE \"plain\" REPLICATION");
 
-    let (error, hint) = refused(&format!("{} passfile={passfile}", cluster.conninfo_tcp("hashed")));
+    let (error, hint) = refused(&format!("{} passfile={passfile}", tcp(&cluster, "hashed")));
     assert!(matches!(error, PostgresqlError::Refused { .. }), "{error:?}");
     assert!(hint.contains("password file"), "{hint}");
 
-    let (error, _) = refused(&format!("{} passfile={passfile}", cluster.conninfo_tcp("clear")));
+    let (error, _) = refused(&format!("{} passfile={passfile}", tcp(&cluster, "clear")));
     assert!(matches!(error, PostgresqlError::ClearPassword { .. }), "{error:?}");
     let text = cluster.log();
     assert!(!text.contains("kolm"), "the password was not sent");
@@ -214,8 +219,9 @@ fn every_sslmode() {
     for mode in ["disable", "prefer"] {
         postgresql(&hashed(&format!("sslmode={mode}"))).check().unwrap();
     }
-    for mode in ["require", "verify-ca", "verify-full"] {
-        let (error, hint) = refused(&hashed(&format!("sslmode={mode}")));
+    // The default over a network is the strictest.
+    for mode in ["sslmode=require", "sslmode=verify-ca", "sslmode=verify-full", ""] {
+        let (error, hint) = refused(&hashed(mode));
         assert!(matches!(error, PostgresqlError::NoTls { .. }), "{mode}: {error:?}");
         assert!(hint.contains("ssl = on"), "{hint}");
     }

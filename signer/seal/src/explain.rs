@@ -30,10 +30,18 @@ pub(crate) fn seal(error: SealError) -> Failure {
         SealError::Unconfirmed(error) => {
             Failure::new("CONFIRM", Exit::Usage, &error).hint(format!("{NOTHING_SPOOLED} and nothing was signed"))
         }
+        SealError::Clock { .. } => Failure::new("SEAL-CLOCK", Exit::Refused, &error).hint(format!(
+            "{NOTHING_SPOOLED}; the embassy would refuse it and all that follow: set the clock right, or wait"
+        )),
+        SealError::Certificate(error) => certificate(error),
         SealError::Sign(error) => sign(&error),
         SealError::Stage(error) => staged(error),
     }
 }
+
+/// A backup is older than the last pouch.
+const LEDGER: &str = "nothing was sealed; a second pouch with a used number is a fork, which stops the registry at the \
+                      embassy: bring the ledger to the state of the newest dispatch note before sealing again";
 
 /// The spool and its ledger.
 pub(crate) fn spool(error: SpoolError) -> Failure {
@@ -42,11 +50,9 @@ pub(crate) fn spool(error: SpoolError) -> Failure {
         SpoolError::Lock { source, .. } => lock(source),
         SpoolError::Ledger(LedgerError::Dir { source, .. }) => dir(source),
         SpoolError::Ledger(ref error @ LedgerError::Damaged { .. }) => {
-            Failure::new("SEAL-LEDGER", Exit::Data, error).hint("nothing was changed; restore the ledger from a backup")
+            Failure::new("SEAL-LEDGER", Exit::Data, error).hint(LEDGER)
         }
-        SpoolError::LedgerLost { .. } => Failure::new("SEAL-LEDGER", Exit::Data, &error).hint(
-            "nothing was changed; restore the ledger from a backup, for a second pouch with a used number is a fork",
-        ),
+        SpoolError::LedgerLost { .. } => Failure::new("SEAL-LEDGER", Exit::Data, &error).hint(LEDGER),
         SpoolError::Exhausted { .. } => Failure::new("SEAL-SEQUENCE", Exit::Refused, &error),
     }
 }

@@ -55,17 +55,31 @@ pub enum LedgerError {
 /// Largest ledger, in bytes.
 const LEDGER_BYTES: u64 = 64 << 10;
 
-impl Ledger {
-    fn file(registry: &RegistryName) -> String {
-        format!("{registry}.json")
-    }
+/// Which copy of a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// The ledger itself, in the state directory.
+    State,
+    /// Its witness in the spool, written after it: a ledger that is older has been lost or put back from a backup.
+    Spool,
+}
 
+impl Copy {
+    fn file(self, registry: &RegistryName) -> String {
+        match self {
+            Self::State => format!("{registry}.json"),
+            Self::Spool => format!(".ledger-{registry}.json"),
+        }
+    }
+}
+
+impl Ledger {
     /// Reads the ledger; a registry that was never sealed has an empty one.
     ///
     /// # Errors
     /// [`LedgerError`]; a damaged ledger is never taken for an empty one.
-    pub fn load(dir: &Dir, registry: &RegistryName) -> Result<Self, LedgerError> {
-        let name = Self::file(registry);
+    pub fn load(dir: &Dir, copy: Copy, registry: &RegistryName) -> Result<Self, LedgerError> {
+        let name = copy.file(registry);
         let read = || dir.exists(&name)?.then(|| dir.read_bounded(&name, LEDGER_BYTES)).transpose();
         match read().map_err(|source| LedgerError::Dir { registry: registry.clone(), source })? {
             None => Ok(Self::default()),
@@ -78,10 +92,10 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub fn store(&self, dir: &Dir, registry: &RegistryName) -> Result<(), LedgerError> {
+    pub fn store(&self, dir: &Dir, copy: Copy, registry: &RegistryName) -> Result<(), LedgerError> {
         let damaged = |e: serde_json::Error| LedgerError::Damaged { registry: registry.clone(), reason: e.to_string() };
         let bytes = serde_json::to_vec(self).map_err(damaged)?;
-        dir.replace_file(Self::file(registry), &bytes)
+        dir.replace_file(copy.file(registry), &bytes)
             .map_err(|source| LedgerError::Dir { registry: registry.clone(), source })
     }
 }

@@ -1,6 +1,7 @@
 //! Sealing, from the source to a pouch in the spool. The way of the data reads from the top of [`seal`].
 
 use std::io::Write;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use pouch_capture::{CaptureError, Source};
@@ -11,7 +12,7 @@ use pouch_format::{
 use pouch_platform::{Action, Dir, DirError};
 use sequoia_openpgp::crypto::Signer;
 
-use crate::certificate::RecipientKey;
+use crate::certificate::{CertificateError, RecipientKey};
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::ledger::Entry;
 use crate::packer::{PackError, Packed, Packer};
@@ -36,6 +37,8 @@ pub struct Job<'a> {
     pub options: PartOptions,
     /// Told how far it is.
     pub progress: &'a dyn Progress,
+    /// Judges the certificates as of the moment that the manifest states, as the embassy will.
+    pub judge: &'a dyn Fn(SystemTime) -> Result<(), CertificateError>,
     /// Asked before the signature is made; an error gives up.
     pub confirm: &'a dyn Fn(&Manifest, &Sha256Digest) -> Result<(), Unconfirmed>,
 }
@@ -80,6 +83,17 @@ pub enum SealError {
     /// The snapshot does not fit the limits of a manifest.
     #[error("the snapshot cannot be stated in a manifest: {0}")]
     Manifest(#[from] ManifestError),
+    /// The clock went back.
+    #[error("it is {now} by this machine's clock, and must not be before {not_before}")]
+    Clock {
+        /// By the clock.
+        now: Timestamp,
+        /// When the pouch before was sealed, or this capture began.
+        not_before: Timestamp,
+    },
+    /// A certificate that was good when the capture began.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The human did not confirm the digest.
     #[error(transparent)]
     Unconfirmed(#[from] Unconfirmed),
@@ -128,6 +142,9 @@ pub fn seal(spool: &mut Spool, job: &Job<'_>, signer: &mut dyn Signer) -> Result
 /// Makes the whole pouch in the staging directory, durable but not yet visible.
 fn stage(spool: &Spool, job: &Job<'_>, signer: &mut dyn Signer) -> Result<(Sealed, Entry), SealError> {
     let (id, previous) = spool.next()?;
+    // Before hours of work, and again after them.
+    let not_before = spool.last().map_or(Timestamp::UNIX_EPOCH, |entry| entry.sealed_at);
+    check_clock(whole_second_now(), not_before)?;
     let dir = spool.stage()?;
 
     // The snapshot is at least as new as the moment before it begins.
@@ -135,6 +152,8 @@ fn stage(spool: &Spool, job: &Job<'_>, signer: &mut dyn Signer) -> Result<(Seale
     let (declaration, packed, parts) = seal_snapshot(&id, job, &dir)?;
     let manifest = state(id, previous, as_of, job, packed, parts);
     manifest.check()?;
+    check_clock(manifest.sealed_at, not_before.max(as_of))?;
+    (job.judge)(manifest.sealed_at.into())?;
     let bytes = manifest.to_bytes();
     let digest = Sha256Digest(openssl::sha::sha256(&bytes));
 
@@ -146,6 +165,11 @@ fn stage(spool: &Spool, job: &Job<'_>, signer: &mut dyn Signer) -> Result<(Seale
 
     let entry = Entry { sequence: manifest.sequence, manifest: digest, sealed_at: manifest.sealed_at };
     Ok((Sealed { manifest, digest, declaration }, entry))
+}
+
+/// The embassy refuses a pouch that was sealed before the one before it, and everything after it.
+fn check_clock(now: Timestamp, not_before: Timestamp) -> Result<(), SealError> {
+    if now < not_before { Err(SealError::Clock { now, not_before }) } else { Ok(()) }
 }
 
 /// Captures the source straight into sealed parts; nothing of it touches the disk in the clear.

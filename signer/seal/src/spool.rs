@@ -3,6 +3,7 @@
 //! ```text
 //!   spool/.staging-land/   being made; removed by the next run
 //!   spool/land-000041/     complete, signed, durable
+//!   spool/.ledger-land.json  the ledger's witness
 //!   state/land.json        the ledger
 //!   state/land.lock        held while land is being sealed
 //! ```
@@ -12,7 +13,7 @@ use std::path::Path;
 use pouch_format::{MANIFEST_FILE, PouchId, RegistryName, Sha256Digest, limits};
 use pouch_platform::{Dir, DirError, Lock, LockError};
 
-use crate::ledger::{Entry, Ledger, LedgerError};
+use crate::ledger::{Copy, Entry, Ledger, LedgerError};
 
 /// Why the spool cannot take a pouch.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +32,16 @@ pub enum SpoolError {
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The spool holds pouches of a registry that has no ledger.
-    #[error("the spool holds {newest}, but registry \"{registry}\" has no ledger")]
+    /// The spool knows of a pouch that the ledger does not know, or of another one with the same number.
+    #[error("the spool knows of {newest}, but the ledger of registry \"{registry}\" {}",
+        if *ledger == 0 { "is empty".to_owned() } else { format!("ends with pouch {ledger}, or with another one") })]
     LedgerLost {
         /// The registry.
         registry: RegistryName,
-        /// The newest pouch found.
+        /// The newest pouch that the spool knows.
         newest: PouchId,
+        /// The newest pouch by the ledger; 0 if there is none.
+        ledger: u64,
     },
     /// All sequence numbers are used.
     #[error("registry \"{registry}\" has used its last sequence number")]
@@ -67,10 +71,16 @@ impl Spool {
         let state_dir = Dir::open_private(state)?;
         let lock = Lock::acquire(&state_dir, format!("{registry}.lock"))
             .map_err(|source| SpoolError::Lock { registry: registry.clone(), source })?;
-        let ledger = Ledger::load(&state_dir, registry)?;
+        let ledger = Ledger::load(&state_dir, Copy::State, registry)?;
         let mut spool = Self { dir, state: state_dir, registry: registry.clone(), ledger, _lock: lock };
         spool.converge()?;
         Ok(spool)
+    }
+
+    /// The newest pouch of the registry.
+    #[must_use]
+    pub fn last(&self) -> Option<&Entry> {
+        self.ledger.last.as_ref()
     }
 
     /// The id of the next pouch and the digest of the manifest before it.
@@ -87,7 +97,7 @@ impl Spool {
     /// [`SpoolError`].
     pub fn foresee(state: &Path, registry: &RegistryName) -> Result<PouchId, SpoolError> {
         let ledger = match Dir::open(state) {
-            Ok(dir) => Ledger::load(&dir, registry)?,
+            Ok(dir) => Ledger::load(&dir, Copy::State, registry)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ledger::default(),
             Err(error) => return Err(error.into()),
         };
@@ -121,8 +131,10 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`]; the next run finishes or removes what is there.
     pub fn publish(&mut self, entry: Entry) -> Result<(), SpoolError> {
+        // The ledger, perhaps on another file system, must not speak of a pouch that a power cut takes away.
+        self.dir.sync()?;
         self.ledger.pending = Some(entry);
-        self.ledger.store(&self.state, &self.registry)?;
+        self.ledger.store(&self.state, Copy::State, &self.registry)?;
         self.finish_pending()
     }
 
@@ -136,12 +148,33 @@ impl Spool {
             self.finish_pending()?;
         }
         self.discard()?;
-        if self.ledger.last.is_none()
-            && let Some(newest) = self.pouches()?.into_iter().max()
+        self.check_ledger()
+    }
+
+    /// Neither what lies in the spool nor the witness may know more than the ledger: a number must not be used twice.
+    fn check_ledger(&self) -> Result<(), SpoolError> {
+        let last = self.ledger.last.as_ref();
+        let ledger = last.map_or(0, |entry| entry.sequence);
+        let lost = |newest| SpoolError::LedgerLost { registry: self.registry.clone(), newest, ledger };
+        let witness = Ledger::load(&self.dir, Copy::Spool, &self.registry)?.last;
+        if let Some(witness) = witness
+            && (witness.sequence > ledger
+                || last.is_some_and(|entry| entry.sequence == witness.sequence && *entry != witness))
         {
-            return Err(SpoolError::LedgerLost { registry: self.registry.clone(), newest });
+            return Err(lost(PouchId { registry: self.registry.clone(), sequence: witness.sequence }));
         }
-        Ok(())
+        match self.pouches()?.into_iter().max() {
+            Some(newest) if newest.sequence > ledger => Err(lost(newest)),
+            Some(newest) if newest.sequence == ledger => {
+                let manifest = self.manifest_in(&newest.to_string())?;
+                if manifest.is_none() || manifest == last.map(|entry| entry.manifest) {
+                    Ok(())
+                } else {
+                    Err(lost(newest))
+                }
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The staged pouch, if it still is there, becomes visible; the ledger then counts it. When it is neither staged nor in
@@ -150,15 +183,17 @@ impl Spool {
         let Some(entry) = self.ledger.pending.clone() else { return Ok(()) };
         let id = PouchId { registry: self.registry.clone(), sequence: entry.sequence }.to_string();
         let staging = self.staging();
-        if self.staged_manifest()? == Some(entry.manifest) {
+        if self.manifest_in(&staging)? == Some(entry.manifest) {
             self.dir.rename_noreplace(&staging, &id)?;
         }
         self.ledger = Ledger { last: Some(entry), pending: None };
-        Ok(self.ledger.store(&self.state, &self.registry)?)
+        self.ledger.store(&self.state, Copy::State, &self.registry)?;
+        Ok(self.ledger.store(&self.dir, Copy::Spool, &self.registry)?)
     }
 
-    fn staged_manifest(&self) -> Result<Option<Sha256Digest>, SpoolError> {
-        let path = format!("{}/{MANIFEST_FILE}", self.staging());
+    /// The digest of the manifest in a folder of the spool, if there is one.
+    fn manifest_in(&self, folder: &str) -> Result<Option<Sha256Digest>, SpoolError> {
+        let path = format!("{folder}/{MANIFEST_FILE}");
         if !self.dir.exists(&path)? {
             return Ok(None);
         }

@@ -1,12 +1,10 @@
 //! `pouch-import import`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pouch_console::{Exit, Failure, Output};
-use pouch_format::{MANIFEST_FILE, Manifest, limits};
 use pouch_import::config::Config;
 use pouch_open::Trust;
-use pouch_platform::Dir;
 
 use super::take::{self, Taken};
 use super::{Known, load, trust, vault};
@@ -58,17 +56,10 @@ fn dry_run(
     Ok(pouches.iter().map(look).collect())
 }
 
-/// By registry and sequence number, as the manifests claim. Only the order depends on that; what cannot be read comes
-/// last, and is refused when its turn comes.
+/// By their names, which are registry and sequence number as home gives them. What the manifests claim would be a better
+/// key, but nothing of them is parsed before it is verified.
 fn in_order(pouches: &[PathBuf]) -> Vec<PathBuf> {
     let mut pouches = pouches.to_vec();
-    pouches.sort_by_cached_key(|path| {
-        claimed(path).map_or((true, String::new(), 0), |m| (false, m.registry.into(), m.sequence))
-    });
+    pouches.sort_by(|a, b| (a.file_name(), a).cmp(&(b.file_name(), b)));
     pouches
-}
-
-fn claimed(path: &Path) -> Option<Manifest> {
-    let bytes = Dir::open(path).and_then(|dir| dir.read_bounded(MANIFEST_FILE, limits::MANIFEST_BYTES)).ok()?;
-    Manifest::parse(&bytes).ok()
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use pouch_cli::explain::{dir, lock};
 use pouch_console::{Exit, Failure, Output};
-use pouch_format::{PouchId, RegistryName};
+use pouch_format::PouchId;
 use pouch_import::config::Config;
 use pouch_import::restore::{self, Job};
 use pouch_import::versions::{Version, Versions};
@@ -29,8 +29,11 @@ pub(crate) fn run(cli: &Cli, arguments: &RestoreArgs, output: &Output) -> Result
     let known = Known::read_aloud(&config, output)?;
     let (id, reopened) = opener::find(&arguments.target, &known)?;
     let version = Version::new(id.sequence, reopened.digest());
-    if let Some(exit) = done_before(&config.restored, &id.registry, &version, arguments.dry_run, output)? {
-        return Ok(exit);
+    if let Some(versions) = Versions::look(&config.restored, &id.registry).map_err(dir)?
+        && finished(&versions, &version)?
+    {
+        let _lock = (!arguments.dry_run).then(|| versions.lock().map_err(lock)).transpose()?;
+        return done_before(&versions, &version, arguments.dry_run, output);
     }
     let opener = Opener::new(&config, &trust, reopened.manifest(), &arguments.token)?;
     if arguments.dry_run {
@@ -40,11 +43,15 @@ pub(crate) fn run(cli: &Cli, arguments: &RestoreArgs, output: &Output) -> Result
 
     let versions = Versions::open(&config.restored, &id.registry).map_err(dir)?;
     let _lock = versions.lock().map_err(lock)?;
+    // Somebody else may have restored it while we waited for the lock or the token.
+    if finished(&versions, &version)? {
+        return done_before(&versions, &version, false, output);
+    }
     let_pass(&config, &versions)?;
     restore::check(&config.restore, versions.dir().path())?;
-    remove_unfinished(&versions, &version)?;
     opener::check_space(versions.dir(), reopened.manifest())?;
     let decryptor = opener.log_in(output)?;
+    remove_unfinished(&versions, &version)?;
     let started = Instant::now();
     let staged = versions.begin(&version).map_err(dir)?;
     let unpacked = opener::fill(&staged, &known.vault, (&id, &reopened), decryptor, output)?;
@@ -77,18 +84,14 @@ pub(crate) fn run(cli: &Cli, arguments: &RestoreArgs, output: &Output) -> Result
     tree::restored(&report, output)
 }
 
-/// The report of an earlier restore, if there is one. What was restored is an operator's now, and never touched again.
-fn done_before(
-    base: &Path,
-    registry: &RegistryName,
-    version: &Version,
-    dry_run: bool,
-    output: &Output,
-) -> Result<Option<Exit>, Failure> {
-    let Some(versions) = Versions::look(base, registry).map_err(dir)? else { return Ok(None) };
-    if !versions.has(version).map_err(dir)? || !versions.dir().exists(report_file(version)).map_err(dir)? {
-        return Ok(None);
-    }
+/// Whether there is a tree that was restored to the end: it has a report.
+fn finished(versions: &Versions, version: &Version) -> Result<bool, Failure> {
+    Ok(versions.has(version).map_err(dir)? && versions.dir().exists(report_file(version)).map_err(dir)?)
+}
+
+/// The report of an earlier restore. What was restored is an operator's now, and never touched again. The caller holds
+/// the lock, unless nothing may be changed.
+fn done_before(versions: &Versions, version: &Version, dry_run: bool, output: &Output) -> Result<Exit, Failure> {
     let bytes = versions.dir().read_bounded(report_file(version), REPORT_BYTES).map_err(dir)?;
     let damaged = |error: serde_json::Error| {
         Failure::new("RESTORE-REPORT", Exit::Data, format!("the report of an earlier restore is damaged: {error}"))
@@ -98,14 +101,18 @@ fn done_before(
     let report: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     let earlier: Earlier = serde_json::from_slice(&bytes).map_err(damaged)?;
     if !dry_run {
-        let _lock = versions.lock().map_err(lock)?;
         versions.set_current(version).map_err(dir)?;
     }
-    tree::restored_before(&report, &earlier, output).map(Some)
+    tree::restored_before(&report, &earlier, output)
 }
 
-/// Removes the tree of a restore that did not come to its end, unless a server runs on it.
+/// Removes the tree of a restore that did not come to its end, unless a server runs on it; and the report of a tree that
+/// is gone, which must not speak for the next one.
 fn remove_unfinished(versions: &Versions, version: &Version) -> Result<(), Failure> {
+    if versions.dir().exists(report_file(version)).map_err(dir)? {
+        versions.dir().remove_file(report_file(version)).map_err(dir)?;
+        versions.dir().sync().map_err(dir)?;
+    }
     if !versions.has(version).map_err(dir)? {
         return Ok(());
     }

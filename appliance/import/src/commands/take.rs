@@ -51,8 +51,13 @@ pub(crate) fn import(
             return Err(log_refusal(config, vault, facts.of_failure(explain::admit(&error)), &id));
         }
     };
-    let kept = keep(admitted, vault, &mut state).map_err(|error| facts.of_failure(explain::keep(error)))?;
-    Ok(Taken::Kept(Box::new(receipt(&kept))))
+    match keep(admitted, vault, &mut state) {
+        Ok(kept) => Ok(Taken::Kept(Box::new(receipt(&kept)))),
+        Err(error) => {
+            drop(state);
+            Err(log_refusal(config, vault, facts.of_failure(explain::keep(error)), &id))
+        }
+    }
 }
 
 /// Says what importing would do, and changes nothing.

@@ -28,8 +28,11 @@ pub(crate) fn run(cli: &Cli, arguments: &UnpackArgs, output: &Output) -> Result<
     let known = Known::read_aloud(&config, output)?;
     let (id, reopened) = opener::find(&arguments.target, &known)?;
     let version = Version::new(id.sequence, reopened.digest());
-    if let Some(path) = done_before(&config.unpacked, &id, &version, arguments.dry_run)? {
-        return tree::unpacked(&report(&id, &reopened, path, None), output);
+    if let Some(versions) = Versions::look(&config.unpacked, &id.registry).map_err(dir)?
+        && versions.has(&version).map_err(dir)?
+    {
+        let _lock = (!arguments.dry_run).then(|| versions.lock().map_err(lock)).transpose()?;
+        return done_before(&versions, (&id, &reopened, &version), arguments.dry_run, output);
     }
     let opener = Opener::new(&config, &trust, reopened.manifest(), &arguments.token)?;
     if arguments.dry_run {
@@ -38,6 +41,10 @@ pub(crate) fn run(cli: &Cli, arguments: &UnpackArgs, output: &Output) -> Result<
 
     let versions = Versions::open(&config.unpacked, &id.registry).map_err(dir)?;
     let _lock = versions.lock().map_err(lock)?;
+    // Somebody else may have unpacked it while we waited for the lock or the token.
+    if versions.has(&version).map_err(dir)? {
+        return done_before(&versions, (&id, &reopened, &version), false, output);
+    }
     opener::check_space(versions.dir(), reopened.manifest())?;
     let decryptor = opener.log_in(output)?;
     let started = Instant::now();
@@ -52,17 +59,18 @@ pub(crate) fn run(cli: &Cli, arguments: &UnpackArgs, output: &Output) -> Result<
     tree::unpacked(&report(&id, &reopened, versions.path(&version), done), output)
 }
 
-/// Where the tree is, if it was unpacked before; `current` is led to it, unless nothing may be changed.
-fn done_before(base: &Path, id: &PouchId, version: &Version, dry_run: bool) -> Result<Option<PathBuf>, Failure> {
-    let Some(versions) = Versions::look(base, &id.registry).map_err(dir)? else { return Ok(None) };
-    if !versions.has(version).map_err(dir)? {
-        return Ok(None);
-    }
+/// It was unpacked before: `current` is led to the tree, unless nothing may be changed. The caller holds the lock, unless
+/// nothing may be changed.
+fn done_before(
+    versions: &Versions,
+    (id, reopened, version): (&PouchId, &Reopened, &Version),
+    dry_run: bool,
+    output: &Output,
+) -> Result<Exit, Failure> {
     if !dry_run {
-        let _lock = versions.lock().map_err(lock)?;
         versions.set_current(version).map_err(dir)?;
     }
-    Ok(Some(versions.path(version)))
+    tree::unpacked(&report(id, reopened, versions.path(version), None), output)
 }
 
 fn report(id: &PouchId, reopened: &Reopened, path: PathBuf, done: Option<(&'static str, f64)>) -> TreeReport {

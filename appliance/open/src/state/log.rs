@@ -101,7 +101,7 @@ impl Log {
 
     /// Appends one line, durably, and returns the new end.
     pub(crate) fn append(&mut self, event: &Event, at: Timestamp) -> Result<LogHead, StateError> {
-        let line = self.end.lines + 1;
+        let line = self.end.lines.saturating_add(1);
         let mut bytes =
             serde_json::to_vec(&Line { line, at, previous: self.end.sha256, event }).map_err(StateError::Encode)?;
         let sha256 = Sha256Digest(sha256(&bytes));
@@ -135,6 +135,9 @@ impl Log {
         file.sync_all()
     }
 }
+
+/// Highest number of a line: JSON numbers are exact so far.
+const MOST_LINES: u64 = 1 << 53;
 
 /// One pass over the lines.
 struct Walk {
@@ -188,7 +191,9 @@ impl Walk {
         self.whole += bytes.len() as u64;
         let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let link = serde_json::from_slice::<Link>(text).ok();
-        let number = link.as_ref().map_or(self.last.lines + 1, |link| link.line);
+        // No log comes to more lines; a number beyond is not believed, for the next ones would follow from it.
+        let link = link.filter(|link| link.line <= MOST_LINES);
+        let number = link.as_ref().map_or(self.last.lines.saturating_add(1), |link| link.line);
         let here = LogHead { lines: number, sha256: Sha256Digest(sha256(text)) };
         let follows = |before: LogHead| {
             link.as_ref()

@@ -219,7 +219,7 @@ impl State {
         self.begin()?;
         let mut next = self.ledger.clone();
         edit(&mut next);
-        next.generation += 1;
+        next.generation = next.generation.saturating_add(1);
         next.log = self.log.append(event, clock.now())?;
         self.write(&next)?;
         self.ledger = next;

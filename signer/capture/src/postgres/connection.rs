@@ -19,6 +19,10 @@ use super::{PostgresqlError, auth, tls};
 
 /// Largest message of a server, in bytes: eight times the largest that a base backup sends.
 const MESSAGE_BYTES: usize = 1 << 20;
+/// Most bytes of rows that one question may bring.
+const ROWS_BYTES: usize = 64 << 20;
+/// How long a server may be silent in a base backup. It waits for a checkpoint, and at the end for the log's archive.
+const SILENCE: Duration = Duration::from_secs(30 * 60);
 /// Bytes asked of the system at once.
 const READ_BYTES: usize = 128 << 10;
 /// Warnings that are kept.
@@ -108,7 +112,9 @@ impl Connection {
         frontend::startup_message(parameters, &mut connection.outbox).map_err(|e| connection.broken(e))?;
         connection.send()?;
         auth::authenticate(&mut connection, settings, purpose)?;
-        connection.wire.set_timeout(None).map_err(|e| connection.broken(e))?;
+        // A count of many rows says nothing for as long as it takes; a base backup never pauses so long.
+        let silence = matches!(purpose, Purpose::Replication).then_some(SILENCE);
+        connection.wire.set_timeout(silence).map_err(|e| connection.broken(e))?;
         Ok(connection)
     }
 
@@ -211,14 +217,20 @@ impl Connection {
 
     /// The rows of one result set, up to the message that ends it.
     pub(super) fn rows(&mut self, task: &'static str, limit: usize) -> Result<Vec<Row>, PostgresqlError> {
-        let mut rows = Vec::new();
+        let (mut rows, mut bytes) = (Vec::new(), 0usize);
         loop {
             match self.receive()? {
                 Message::RowDescription(_) => {}
                 Message::DataRow(_) if rows.len() == limit => {
                     return Err(self.protocol(format!("more than {limit} rows, to {task}")));
                 }
-                Message::DataRow(body) => rows.push(self.row(&body)?),
+                Message::DataRow(body) => {
+                    bytes += body.buffer().len();
+                    if bytes > ROWS_BYTES {
+                        return Err(self.protocol(format!("rows of more than {ROWS_BYTES} bytes, to {task}")));
+                    }
+                    rows.push(self.row(&body)?);
+                }
                 Message::CommandComplete(_) | Message::EmptyQueryResponse => return Ok(rows),
                 other => return Err(self.unexpected(task, &other)),
             }
@@ -267,6 +279,11 @@ impl Connection {
     }
 
     fn broken(&self, source: io::Error) -> PostgresqlError {
+        let source = match source.kind() {
+            // How a socket says that its time is over.
+            io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "it does not answer"),
+            _ => source,
+        };
         PostgresqlError::Broken { server: self.server.clone(), source }
     }
 }

@@ -141,7 +141,11 @@ impl Settings {
         let host = host(take("host"), take("hostaddr"))?;
         let port = take("port").map_or(Ok(DEFAULT_PORT), |text| number("port", "a number from 1 to 65535", text))?;
         let root_cert = take("sslrootcert").map(PathBuf::from);
-        let tls = tls_mode(take("sslmode"), root_cert.as_deref())?;
+        let tls = match (take("sslmode"), &host) {
+            // Not libpq's `prefer`: whoever sits between could hand us a registry of his own, and we would sign it.
+            (None, Host::Tcp { .. }) => TlsMode::VerifyFull,
+            (text, _) => tls_mode(text, root_cert.as_deref())?,
+        };
         let timeout = take("connect_timeout")
             .map(|text| number::<u32>("connect_timeout", "a number of seconds", text))
             .transpose()?

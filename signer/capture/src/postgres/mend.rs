@@ -1,14 +1,14 @@
-//! Mends the one header of PostgreSQL's base archive that the strict walker would refuse, on the way to it.
+//! Mends the headers of PostgreSQL's base archive that the strict walker would refuse, on the way to it.
 //!
-//! A server names `pg_wal/archive_status` with a leading `./`, and nothing else so (versions 15 to 18). Everything else
-//! is passed on as it came, and the walker judges it all; so this looks at sizes only to find where headers are, and
+//! A server names `pg_wal/archive_status`, and from version 17 `pg_wal/summaries`, with a leading `./`, and nothing else
+//! so (`sendDir` of its `basebackup.c`). Everything else is passed on as it came, and the walker judges it all; so this looks at sizes only to find where headers are, and
 //! stops looking at the first header that is not a plain file or directory of a plain size.
 
 use std::io::{self, Read};
 
 const BLOCK: usize = 512;
-/// Name and type of the header to be mended, in the places of POSIX ustar.
-const NAME: &[u8] = b"./pg_wal/archive_status/\0";
+/// Names and type of the headers to be mended, in the places of POSIX ustar.
+const NAMES: [&[u8]; 2] = [b"./pg_wal/archive_status/\0", b"./pg_wal/summaries/\0"];
 const TYPE_AT: usize = 156;
 const DIRECTORY: u8 = b'5';
 const FILE: u8 = b'0';
@@ -86,15 +86,16 @@ fn content(head: &[u8; BLOCK]) -> Option<u64> {
 
 /// Takes the `./` off the name, and makes the checksum right again if it was.
 fn mend(head: &mut [u8; BLOCK]) {
-    if !head.starts_with(NAME) || head.get(TYPE_AT) != Some(&DIRECTORY) {
+    let Some(name) = NAMES.into_iter().find(|name| head.starts_with(name)) else { return };
+    if head.get(TYPE_AT) != Some(&DIRECTORY) {
         return;
     }
     let Some(Ok(stated)) = head.get(SUM_AT).map(|field| std::str::from_utf8(field).map(str::to_owned)) else { return };
     if u32::from_str_radix(stated.trim_end_matches([' ', '\0']), 8).ok() != Some(sum(head)) {
         return;
     }
-    head.copy_within(2..NAME.len(), 0);
-    if let Some(rest) = head.get_mut(NAME.len() - 2..NAME.len()) {
+    head.copy_within(2..name.len(), 0);
+    if let Some(rest) = head.get_mut(name.len().saturating_sub(2)..name.len()) {
         rest.fill(0);
     }
     let mended = format!("{:07o}\0", sum(head));
@@ -132,13 +133,18 @@ mod tests {
     const STATUS: &str = "./pg_wal/archive_status/";
 
     #[test]
-    fn the_one_name_is_mended() {
-        let archive = [header("pg_wal/", DIRECTORY, 0), header(STATUS, DIRECTORY, 0), [0; BLOCK], [0; BLOCK]].concat();
-        let right = [header("pg_wal/", DIRECTORY, 0), header(&STATUS[2..], DIRECTORY, 0)].concat();
-        let out = mended(&archive);
-        assert_eq!(out.len(), archive.len());
-        assert_eq!(out[..1024 - (BLOCK - SUM_AT.start)], right[..1024 - (BLOCK - SUM_AT.start)]);
-        assert_eq!(&out[BLOCK + SUM_AT.start..][..7], &right[BLOCK + SUM_AT.start..][..7]);
+    fn the_two_names_are_mended() {
+        for name in [STATUS, "./pg_wal/summaries/"] {
+            let archive =
+                [header("pg_wal/", DIRECTORY, 0), header(name, DIRECTORY, 0), [0; BLOCK], [0; BLOCK]].concat();
+            let right = [header("pg_wal/", DIRECTORY, 0), header(&name[2..], DIRECTORY, 0)].concat();
+            let out = mended(&archive);
+            assert_eq!(out.len(), archive.len());
+            assert_eq!(out[..1024 - (BLOCK - SUM_AT.start)], right[..1024 - (BLOCK - SUM_AT.start)]);
+            assert_eq!(&out[BLOCK + SUM_AT.start..][..7], &right[BLOCK + SUM_AT.start..][..7]);
+        }
+        let other = header("./pg_wal/other/", DIRECTORY, 0);
+        assert_eq!(mended(&other), other);
     }
 
     #[test]

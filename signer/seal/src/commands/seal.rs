@@ -1,6 +1,6 @@
 //! `pouch-seal seal`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use openpgp_pkcs11::{LoginOptions, PinPrompt, Token, TokenSigner, Uri};
@@ -8,7 +8,7 @@ use pouch_cli::{TtyPin, explain};
 use pouch_console::{Exit, Failure, Output, confirm, duration, escape, size};
 use pouch_format::{Manifest, Profile, Sha256Digest};
 use pouch_platform::Dir;
-use pouch_seal::certificate::{self, RecipientKey, SignerCertificate};
+use pouch_seal::certificate::{self, CertificateError, RecipientKey, SignerCertificate};
 use pouch_seal::config::{Config, RegistryConfig, SignerConfig};
 use pouch_seal::seal::{Job, Sealed, Unconfirmed, seal};
 use pouch_seal::spool::Spool;
@@ -39,17 +39,23 @@ pub(crate) fn run(cli: &Cli, arguments: &SealArgs, output: &Output) -> Result<Ex
         rpo_seconds: plan.registry.rpo.seconds(),
         options: plan.options,
         progress: &progress,
+        judge: &|at| plan.judge(at),
         confirm: &|manifest: &Manifest, digest: &Sha256Digest| ask(arguments, manifest, digest, output),
     };
     let sealed = seal(&mut spool, &job, &mut signer).map_err(explain_seal::seal)?;
     drop(progress);
-    report(&config, &sealed, started, output)?;
+    report(&config, &sealed, started, output).map_err(|failure| {
+        let folder = config.spool.join(sealed.manifest.id().to_string());
+        failure.hint(format!("the pouch is sealed all the same: {}", folder.display()))
+    })?;
     Ok(Exit::Done)
 }
 
 /// What the configuration and the command line say about one registry, with its certificates read and judged.
 struct Plan<'c> {
     registry: &'c RegistryConfig,
+    recipient_files: &'c [PathBuf],
+    signer_file: &'c Path,
     profile: Profile,
     options: PartOptions,
     recipients: Vec<RecipientKey>,
@@ -83,7 +89,16 @@ impl<'c> Plan<'c> {
         let key = Uri::parse(key).map_err(explain::hsm)?;
         let token = Token::open(&key, config.module.as_deref()).map_err(explain::hsm)?;
         token.check(&key, Some(&signer.key)).map_err(explain::hsm)?;
-        Ok(Self { registry, profile, options, recipients, signer, key, token })
+        let (recipient_files, signer_file) = (files.as_slice(), certificate.as_path());
+        Ok(Self { registry, recipient_files, signer_file, profile, options, recipients, signer, key, token })
+    }
+
+    /// A capture takes hours, and a certificate may expire meanwhile.
+    fn judge(&self, at: SystemTime) -> Result<(), CertificateError> {
+        for file in self.recipient_files {
+            certificate::recipient(file, self.profile, at)?;
+        }
+        certificate::signer(self.signer_file, self.profile, at).map(drop)
     }
 }
 

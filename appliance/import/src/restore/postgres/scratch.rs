@@ -20,8 +20,9 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Creates it for the data directory `<registry>/<version>/data`. The caller holds the registry's lock.
-    pub(super) fn create(tools: &Tools, data: &Path) -> Result<Self, RestoreError> {
+    /// Creates it for the data directory `<registry>/<version>/data`. The caller holds the registry's lock, and hands it
+    /// over once everything is written: whoever owns it could put links in our way.
+    pub(super) fn create(data: &Path) -> Result<Self, RestoreError> {
         let registry = data.ancestors().nth(2).unwrap_or(data);
         let metadata = std::fs::metadata(registry).map_err(failed("look at", registry))?;
         let path = std::env::temp_dir().join(format!("pouch-{:x}-{:x}", metadata.dev(), metadata.ino()));
@@ -35,9 +36,7 @@ impl Scratch {
         }
         // Fails if somebody else was faster: then it is not ours.
         DirBuilder::new().mode(0o700).create(&path).map_err(failed("create", &path))?;
-        let scratch = Self { path };
-        hand_over(&scratch.path, tools)?;
-        Ok(scratch)
+        Ok(Self { path })
     }
 }
 

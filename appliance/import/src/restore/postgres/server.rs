@@ -43,11 +43,12 @@ pub(super) struct Server<'t> {
 impl<'t> Server<'t> {
     /// Starts a server on `data` and waits until the log is replayed.
     pub(super) fn start(tools: &'t Tools, data: &Path, settings: &RestoreSettings) -> Result<Self, RestoreError> {
-        let scratch = Scratch::create(tools, data)?;
+        let scratch = Scratch::create(data)?;
         let file = scratch.path.join("postgresql.conf");
         write(&scratch.path.join("pg_hba.conf"), "local all all trust\n", tools)?;
         write(&scratch.path.join("pg_ident.conf"), "", tools)?;
         write(&file, &configuration(tools, data, &scratch.path, settings)?, tools)?;
+        hand_over(&scratch.path, tools)?;
         let start = tools.log.said_len()?;
         let arguments = ["-D".as_ref(), data.as_os_str(), "-c".as_ref(), &*assignment("config_file", &file)];
         let child = tools.start("postgres", &arguments)?;
