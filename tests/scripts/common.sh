@@ -3,6 +3,7 @@
 cargo_deny_version=0.20.2
 openpgp_js=6.3.2
 rsop_version=0.12.0
+shamir_mnemonic_version=0.3.0
 
 tools=$PWD/target/tools
 cargo_deny=$tools/bin/cargo-deny
@@ -10,6 +11,7 @@ rsop=$tools/bin/rsop
 # The version stands in tests/kryoptic, with its lock file.
 kryoptic=$tools/lib/libkryoptic_pkcs11.so
 npm_modules=$tools/node_modules
+python_modules=$tools/python
 
 # The folder of the newest PostgreSQL server here: Debian does not put it on the path.
 postgresql_bin() {

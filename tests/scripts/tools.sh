@@ -36,6 +36,7 @@ wanted=(
     "strace         command -v strace"
     "nodejs         command -v node"
     "npm            command -v npm"
+    "python3-pip    python3 -m pip --version"
 )
 
 if [[ ${1-} == tpm ]]; then
@@ -98,6 +99,12 @@ command -v cargo >/dev/null || {
 if [[ ! -d $npm_modules/openpgp ]]; then
     echo "installing into target/tools: OpenPGP.js $openpgp_js (npm)"
     npm install --loglevel=error --no-audit --no-fund --ignore-scripts --prefix target/tools "openpgp@$openpgp_js"
+fi
+
+if [[ ! -d $python_modules/shamir_mnemonic-$shamir_mnemonic_version.dist-info ]]; then
+    echo "installing into target/tools: shamir-mnemonic $shamir_mnemonic_version, another SLIP-0039 (pip)"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary :all: \
+        --upgrade --target "$python_modules" "shamir-mnemonic==$shamir_mnemonic_version"
 fi
 
 if [[ ! -x $cargo_deny ]]; then

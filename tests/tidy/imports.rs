@@ -8,6 +8,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pouch-platform", &[]),
     ("pouch-console", &[]),
     ("openpgp-pkcs11", &[]),
+    ("pouch-shares", &[]),
     ("pouch-archive", &["pouch-format", "pouch-platform"]),
     ("pouch-capture", &["pouch-archive", "pouch-format", "pouch-platform"]),
     ("pouch-vault", &["pouch-format", "pouch-platform"]),
