@@ -39,8 +39,7 @@ pub(crate) fn within<T: Send + 'static>(
         // Nobody listens any more to an answer that comes too late.
         let _ = sender.send(work());
     };
-    let worker = thread::Builder::new().name("pkcs11".into()).spawn(worker);
-    let worker = worker.map_err(|_| DeviceError::no_thread(call))?;
+    thread::Builder::new().name("pkcs11".into()).spawn(worker).map_err(|_| DeviceError::no_thread(call))?;
     match answer.recv_timeout(limit) {
         Ok(answer) => Ok(answer),
         Err(RecvTimeoutError::Timeout) => {
@@ -49,7 +48,7 @@ pub(crate) fn within<T: Send + 'static>(
         }
         // The binding believes lengths that a module states, and panics on absurd ones.
         Err(RecvTimeoutError::Disconnected) => {
-            tracing::error!(call, panic = worker.join().is_err(), "a call to the PKCS#11 module broke");
+            tracing::error!(call, "a call to the PKCS#11 module broke");
             Err(DeviceError::absurd(call))
         }
     }

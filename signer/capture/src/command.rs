@@ -189,19 +189,19 @@ impl Running {
 
     /// Waits for its end, which must come once its tar is complete.
     fn end(mut self, program: &str) -> Result<(ExitStatus, Vec<String>), CommandError> {
-        let program = program.to_owned();
-        let status = self.ended(END).ok_or_else(|| CommandError::NoEnd { program, seconds: END.as_secs() })?;
+        let program = || program.to_owned();
+        let ended = self.ended(END).map_err(|source| CommandError::Start { program: program(), source })?;
+        let status = ended.ok_or_else(|| CommandError::NoEnd { program: program(), seconds: END.as_secs() })?;
         Ok((status, self.last_words()))
     }
 
     /// How it ended, if it ends in time.
-    fn ended(&mut self, time: Duration) -> Option<ExitStatus> {
+    fn ended(&mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
         let deadline = Instant::now() + time;
         loop {
-            match self.child.try_wait() {
-                Ok(None) if Instant::now() < deadline => std::thread::sleep(PAUSE),
-                Ok(ended) => return ended,
-                Err(_) => return None,
+            match self.child.try_wait()? {
+                None if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                ended => return Ok(ended),
             }
         }
     }
@@ -209,7 +209,7 @@ impl Running {
     /// Who is to blame for a bad tar: the command, if it had already failed by itself, else what it wrote.
     fn blame(mut self, program: String, source: TarError) -> CommandError {
         // A command that fails closes its output a moment before it has ended.
-        let ended = if truncated(&source) { self.ended(MOMENT) } else { self.child.try_wait().ok().flatten() };
+        let ended = if truncated(&source) { self.ended(MOMENT) } else { self.child.try_wait() }.ok().flatten();
         let _ = self.child.kill();
         let talk = self.last_words();
         match ended {

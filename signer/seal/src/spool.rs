@@ -1,11 +1,11 @@
 //! The spool: where sealed pouches wait to be carried. A pouch appears in it whole or not at all.
 //!
 //! ```text
-//!   spool/.staging-land/   being made; removed by the next run
-//!   spool/land-000041/     complete, signed, durable
+//!   spool/.staging-land/     being made; removed by the next run
+//!   spool/land-000041/       complete, signed, durable
 //!   spool/.ledger-land.json  the ledger's witness
-//!   state/land.json        the ledger
-//!   state/land.lock        held while land is being sealed
+//!   state/land.json          the ledger
+//!   state/land.lock          held while land is being sealed
 //! ```
 
 use std::path::Path;

@@ -49,9 +49,10 @@ pub(crate) fn run(cli: &Cli, arguments: &RestoreArgs, output: &Output) -> Result
     }
     let_pass(&config, &versions)?;
     restore::check(&config.restore, versions.dir().path())?;
+    // Before the space is judged, for what an interrupted restore left takes as much of it.
+    remove_unfinished(&versions, &version)?;
     opener::check_space(versions.dir(), reopened.manifest())?;
     let decryptor = opener.log_in(output)?;
-    remove_unfinished(&versions, &version)?;
     let started = Instant::now();
     let staged = versions.begin(&version).map_err(dir)?;
     let unpacked = opener::fill(&staged, &known.vault, (&id, &reopened), decryptor, output)?;

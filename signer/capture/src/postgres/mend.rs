@@ -1,8 +1,9 @@
 //! Mends the headers of PostgreSQL's base archive that the strict walker would refuse, on the way to it.
 //!
 //! A server names `pg_wal/archive_status`, and from version 17 `pg_wal/summaries`, with a leading `./`, and nothing else
-//! so (`sendDir` of its `basebackup.c`). Everything else is passed on as it came, and the walker judges it all; so this looks at sizes only to find where headers are, and
-//! stops looking at the first header that is not a plain file or directory of a plain size.
+//! so (`sendDir` of its `basebackup.c`). Everything else is passed on as it came, and the walker judges it all; so this
+//! looks at sizes only to find where headers are, and stops looking at the first header that is not a plain file or
+//! directory of a plain size.
 
 use std::io::{self, Read};
 
