@@ -68,6 +68,17 @@ pub fn load<T: DeserializeOwned>(explicit: Option<&Path>, default: &Path) -> Res
     Ok(Config { values, tree })
 }
 
+/// Reads one file by the same strict rules, without default and drop-ins, and hands out its text too: what was reviewed
+/// and digested is what is read.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_file<T: DeserializeOwned>(path: &Path) -> Result<(T, String), ConfigError> {
+    let text = read(path)?;
+    let values = de::read(&tree::parse(path, &text)?)?;
+    Ok((values, text))
+}
+
 impl<T: Serialize> Config<T> {
     /// Every setting in force, sorted by key, with its origin.
     ///

@@ -1,0 +1,52 @@
+//! How the ceremony talks to the people in the room.
+//!
+//! One trait, two of it: the terminal of a real ceremony, and the actor of an unattended rehearsal, which plays everybody.
+//! What is asked is the same in both, so a rehearsal shows the screens of the day.
+
+use crate::people::Role;
+use openpgp_pkcs11::secrecy::SecretString;
+use pouch_console::{Exit, Failure};
+
+/// The people, seen from the ceremony.
+pub trait Dialog {
+    /// Shows text to everybody.
+    ///
+    /// # Errors
+    /// `CEREMONY-DIALOG`: the terminal failed.
+    fn say(&mut self, text: &str) -> Result<(), Failure>;
+
+    /// Asks `role` for a line that is no secret. `example` is what an actor would say.
+    ///
+    /// # Errors
+    /// As for [`Dialog::say`]; [`given_up`] at the end of input.
+    fn ask(&mut self, role: Role, question: &str, example: &str) -> Result<String, Failure>;
+
+    /// Asks `role` for a line that nobody else may see.
+    ///
+    /// # Errors
+    /// As for [`Dialog::ask`].
+    fn ask_secret(&mut self, role: Role, question: &str) -> Result<SecretString, Failure>;
+
+    /// Shows `words` to `role` alone, until that person has copied them; then they are gone from the screen.
+    ///
+    /// # Errors
+    /// As for [`Dialog::ask`].
+    fn show_secret(&mut self, role: Role, title: &str, words: &[&str]) -> Result<(), Failure>;
+}
+
+/// Nobody answers any more: the ceremony stops where it is, to be resumed.
+pub fn given_up() -> Failure {
+    Failure::new("CEREMONY-STOPPED", Exit::TryAgain, "the input ended before the ceremony did")
+        .hint("what was done is in the transcript; the same command goes on from there")
+}
+
+/// Whether a failure means that nobody answers any more.
+pub(crate) fn is_given_up(failure: &Failure) -> bool {
+    failure.id == "CEREMONY-STOPPED" || failure.id == "CEREMONY-DIALOG"
+}
+
+/// The terminal does not do what it should.
+pub fn broken(what: &str, reason: impl std::fmt::Display) -> Failure {
+    Failure::new("CEREMONY-DIALOG", Exit::Unavailable, format!("{what}: {reason}"))
+        .hint("what was done is in the transcript; run the command at a terminal, and it goes on from there")
+}

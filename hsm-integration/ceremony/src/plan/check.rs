@@ -1,0 +1,262 @@
+//! Whether a plan can be carried out, as far as the plan alone tells. Every problem is named by its field.
+
+use super::{Certificate, Custody, Key, Name, Plan, State, VERSION};
+use openpgp_pkcs11::{Algorithm, Usage};
+use pouch_console::config::ConfigError;
+use pouch_console::{Exit, Explain, Failure};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Longest title, purpose and reason, in bytes.
+const MAX_TEXT: usize = 500;
+/// Longest label of a token and of a key, in bytes: what is longer is cut by tokens without a word.
+const TOKEN_LABEL: usize = 32;
+const KEY_LABEL: usize = 64;
+/// Most witnesses.
+const MAX_WITNESSES: u8 = 16;
+/// Longest validity in days: OpenPGP counts seconds in 32 bits.
+const MAX_DAYS: u32 = 49_000;
+
+/// Why a plan is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It cannot be read, or has unknown, missing or wrong keys.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// It can be read, but not be carried out.
+    #[error("the plan {} cannot be carried out: {}", file.display(), list(problems))]
+    Problems {
+        /// The file.
+        file: PathBuf,
+        /// All that is wrong with it.
+        problems: Vec<Problem>,
+    },
+}
+
+/// One thing that is wrong with a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The dotted path of the field.
+    pub field: String,
+    /// What is wrong with it, with both values.
+    pub what: String,
+}
+
+impl Explain for PlanError {
+    fn explain(&self) -> Failure {
+        match self {
+            Self::File(error) => error.explain(),
+            Self::Problems { problems, .. } => {
+                let failure = Failure::new("CEREMONY-PLAN", Exit::Data, self);
+                let failure = problems.iter().fold(failure, |failure, problem| failure.fact(&problem.field, &problem.what));
+                failure.hint("nothing was done; correct the plan and have it reviewed again")
+            }
+        }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
+    fields.join(", ")
+}
+
+/// Everything that is wrong with `plan`.
+pub(super) fn problems(plan: &Plan) -> Vec<Problem> {
+    let mut check = Check { plan, found: Vec::new() };
+    check.head();
+    check.people();
+    check.tokens();
+    check.keys();
+    check.certificates();
+    check.changes();
+    check.trust();
+    check.found
+}
+
+struct Check<'a> {
+    plan: &'a Plan,
+    found: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn unless(&mut self, good: bool, field: impl Into<String>, what: impl Into<String>) {
+        if !good {
+            self.found.push(Problem { field: field.into(), what: what.into() });
+        }
+    }
+
+    fn text(&mut self, field: impl Into<String>, text: &str, most: usize) {
+        let good = !text.trim().is_empty() && text.len() <= most && !text.chars().any(char::is_control);
+        self.unless(good, field, format!("has {} bytes; 1 to {most}, on one line", text.len()));
+    }
+
+    fn head(&mut self) {
+        let plan = self.plan;
+        self.unless(plan.version == VERSION, "version", format!("is {}; this tool runs {VERSION}", plan.version));
+        self.text("title", &plan.title, MAX_TEXT);
+        self.text("purpose", &plan.purpose, MAX_TEXT);
+        self.unless(!plan.token.is_empty(), "token", "there is none");
+    }
+
+    fn people(&mut self) {
+        let people = self.plan.people;
+        let split = self.plan.token.values().any(|token| {
+            token.user_pin == Custody::Quorum || token.so_pin == Some(Custody::Quorum)
+        });
+        if split || people.custodians > 0 {
+            let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
+            self.unless(plan.is_ok(), "people", plan.err().map(|error| error.to_string()).unwrap_or_default());
+        }
+        let most = format!("is {}; at most {MAX_WITNESSES}", people.witnesses);
+        self.unless(people.witnesses <= MAX_WITNESSES, "people.witnesses", most);
+    }
+
+    fn tokens(&mut self) {
+        for (name, token) in &self.plan.token {
+            let field = |what: &str| format!("token.{name}.{what}");
+            self.text(field("label"), &token.label, TOKEN_LABEL);
+            let twice = self.plan.token.iter().any(|(other, their)| other != name && their.label == token.label);
+            self.unless(!twice, field("label"), format!("\"{}\" is the label of another token too", token.label));
+            let wants_officer = token.state == State::Empty;
+            let officer = if wants_officer { "is missing: the token is initialised" } else { "is not used: the token is ready" };
+            self.unless(token.so_pin.is_some() == wants_officer, field("so_pin"), officer);
+        }
+    }
+
+    fn keys(&mut self) {
+        for (name, key) in &self.plan.key {
+            let field = |what: &str| format!("key.{name}.{what}");
+            self.text(field("label"), &key.label, KEY_LABEL);
+            self.token(field("token"), &key.token);
+            self.unique(name, key);
+            if key.before {
+                let ready = self.plan.token.get(&key.token).is_none_or(|token| token.state == State::Ready);
+                self.unless(ready, field("before"), "the key lies in a token that is empty at the beginning");
+            }
+            match (&key.backup, key.exportable) {
+                (Some(backup), true) => {
+                    self.token(field("backup"), backup);
+                    self.unless(*backup != key.token, field("backup"), "is the token that holds the key");
+                    self.unless(!key.before, field("backup"), "only a key made here can be copied, at once");
+                }
+                (Some(_), false) => self.unless(
+                    false,
+                    field("backup"),
+                    "the key is not exportable; make a second key in the backup token, and name both in `encryption`",
+                ),
+                (None, true) => self.unless(false, field("exportable"), "there is no backup; a key that may be copied and is not, may be stolen"),
+                (None, false) => {}
+            }
+        }
+    }
+
+    fn unique(&mut self, name: &Name, key: &Key) {
+        for (other, their) in self.plan.key.iter().filter(|(other, their)| *other < name && their.token == key.token) {
+            let label = format!("\"{}\" is the label of key.{other} too", key.label);
+            self.unless(their.label != key.label, format!("key.{name}.label"), label);
+            let id = format!("{} is the id of key.{other} too", key.id);
+            self.unless(their.id != key.id, format!("key.{name}.id"), id);
+        }
+    }
+
+    fn token(&mut self, field: String, name: &Name) {
+        let known = self.plan.token.contains_key(name);
+        self.unless(known, field, format!("\"{name}\" is no token of this plan"));
+    }
+
+    /// A key that can be used so; the key's algorithm decides.
+    fn key(&mut self, field: String, name: &Name, does: &str, can: fn(Algorithm) -> bool) {
+        match self.plan.key.get(name) {
+            None => self.unless(false, field, format!("\"{name}\" is no key of this plan")),
+            Some(key) => self.unless(can(key.algorithm), field, format!("key {name} is {}, which does not {does}", key.algorithm)),
+        }
+    }
+
+    fn certificates(&mut self) {
+        for (name, certificate) in &self.plan.certificate {
+            let field = |what: &str| format!("certificate.{name}.{what}");
+            self.text(field("user_id"), &certificate.user_id, 255);
+            self.unless(!self.plan.known.contains_key(name), format!("certificate.{name}"), "is under [known] too");
+            self.key(field("primary"), &certificate.primary, "sign", signs);
+            if let Some(signing) = &certificate.signing {
+                self.key(field("signing"), signing, "sign", signs);
+            }
+            for key in &certificate.encryption {
+                self.key(field("encryption"), key, "open", opens);
+            }
+            for key in keys_of(certificate) {
+                let uses = keys_of(certificate).filter(|other| *other == key).count();
+                self.unless(uses == 1, field("primary"), format!("key {key} is used {uses} times; each use needs a key of its own"));
+            }
+            let days = certificate.valid_days.unwrap_or(1);
+            self.unless((1..=MAX_DAYS).contains(&days), field("valid_days"), format!("is {days}; 1 to {MAX_DAYS}"));
+        }
+        for (name, known) in &self.plan.known {
+            self.text(format!("known.{name}.user_id"), &known.user_id, 255);
+            if let Some(primary) = &known.primary {
+                self.key(format!("known.{name}.primary"), primary, "sign", signs);
+                let before = self.plan.key.get(primary).is_none_or(|key| key.before);
+                self.unless(before, format!("known.{name}.primary"), format!("key {primary} is made in this ceremony"));
+            }
+        }
+    }
+
+    fn changes(&mut self) {
+        if let Some(rollover) = &self.plan.rollover {
+            self.ours("rollover.from", &rollover.from, true);
+            let made = self.plan.certificate.contains_key(&rollover.to);
+            self.unless(made, "rollover.to", format!("\"{}\" is no certificate of this plan", rollover.to));
+        }
+        for (name, revoke) in &self.plan.revoke {
+            self.ours(&format!("revoke.{name}"), name, true);
+            self.text(format!("revoke.{name}.text"), &revoke.text, MAX_TEXT);
+        }
+        for (at, name) in self.plan.retire.iter().enumerate() {
+            let field = format!("retire[{at}]");
+            let before = self.plan.key.get(name).is_some_and(|key| key.before);
+            self.unless(before, field.clone(), format!("\"{name}\" is no key from before"));
+            let used = self.plan.certificate.values().any(|certificate| keys_of(certificate).any(|key| key == name));
+            self.unless(!used, field, format!("key {name} is used by a certificate of this plan"));
+        }
+        let by = &self.plan.transcript.signed_by;
+        self.ours("transcript.signed_by", by, false);
+    }
+
+    /// A certificate whose primary key this ceremony can use.
+    fn ours(&mut self, field: &str, name: &Name, known_only: bool) {
+        let known = self.plan.known.get(name).is_some_and(|known| known.primary.is_some());
+        let made = !known_only && self.plan.certificate.contains_key(name);
+        self.unless(known || made, field, format!("\"{name}\" is no certificate whose primary key is in a token of this plan"));
+    }
+
+    fn trust(&mut self) {
+        let Some(trust) = &self.plan.trust else { return };
+        self.unless(!trust.embassy.is_empty(), "trust.embassy", "names no certificate");
+        let named = |plan: &Plan, name: &Name| plan.certificate.contains_key(name) || plan.known.contains_key(name);
+        for name in &trust.embassy {
+            self.unless(named(self.plan, name), "trust.embassy", format!("\"{name}\" is no certificate of this plan"));
+        }
+        self.unless(!trust.registry.is_empty(), "trust.registry", "there is none");
+        for (registry, signers) in &trust.registry {
+            let field = |what: &str| format!("trust.registry.{registry}.{what}");
+            for name in &signers.signers {
+                self.unless(named(self.plan, name), field("signers"), format!("\"{name}\" is no certificate of this plan"));
+            }
+            let good = (1..=signers.signers.len()).contains(&signers.threshold);
+            let what = format!("is {}; 1 to {}, its signers", signers.threshold, signers.signers.len());
+            self.unless(good, field("threshold"), what);
+        }
+    }
+}
+
+fn keys_of(certificate: &Certificate) -> impl Iterator<Item = &Name> {
+    std::iter::once(&certificate.primary).chain(&certificate.signing).chain(&certificate.encryption)
+}
+
+fn signs(algorithm: Algorithm) -> bool {
+    algorithm.usages().contains(&Usage::Sign)
+}
+
+fn opens(algorithm: Algorithm) -> bool {
+    algorithm.usages().iter().any(|usage| [Usage::Decrypt, Usage::Derive].contains(usage))
+}
