@@ -7,7 +7,8 @@
 //! 3. [`Token::check`] - what can be known before any PIN: for dry runs.
 //! 4. [`Token::login`] - one try with a PIN from a file, a systemd credential, a pinpad or a prompt.
 //! 5. [`LoggedIn::signer`] and [`LoggedIn::decryptor`] - a key of the token bound to a key of a certificate.
-//! 6. [`certificate::Builder`] - certificates whose self-signatures the token makes.
+//! 6. [`certificate::Builder`] - certificates whose self-signatures the token makes, and in [`certificate`] their
+//!    revocations, changes and vouching for each other.
 //! 7. [`initialise_token`] and [`LoggedIn::generate`] - new tokens and keys.
 //!
 //! ```no_run
