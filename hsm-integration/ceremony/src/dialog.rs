@@ -21,17 +21,18 @@ pub trait Dialog {
     /// As for [`Dialog::say`]; [`given_up`] at the end of input.
     fn ask(&mut self, role: Role, question: &str, example: &str) -> Result<String, Failure>;
 
-    /// Asks `role` for a line that nobody else may see.
+    /// Asks `role` for a line that nobody else may see. `about` is what it is: the same words for what was shown and is
+    /// typed back.
     ///
     /// # Errors
     /// As for [`Dialog::ask`].
-    fn ask_secret(&mut self, role: Role, question: &str) -> Result<SecretString, Failure>;
+    fn ask_secret(&mut self, role: Role, about: &str, question: &str) -> Result<SecretString, Failure>;
 
-    /// Shows `words` to `role` alone, until that person has copied them; then they are gone from the screen.
+    /// Shows words to `role` alone, until that person has copied them; then they are gone from the screen.
     ///
     /// # Errors
     /// As for [`Dialog::ask`].
-    fn show_secret(&mut self, role: Role, title: &str, words: &[&str]) -> Result<(), Failure>;
+    fn show_secret(&mut self, role: Role, about: &str, words: &[&str]) -> Result<(), Failure>;
 }
 
 /// Nobody answers any more: the ceremony stops where it is, to be resumed.

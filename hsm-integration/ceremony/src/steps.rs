@@ -1,8 +1,8 @@
 //! From the plan to the numbered list of what is done. The order of steps reads from the top of [`of`].
 
 use crate::people::Role;
-use crate::plan::{Custody, Name, Plan, Reason, State};
-use openpgp_pkcs11::Uri;
+use crate::plan::{Custody, Name, Plan, State};
+use openpgp_pkcs11::certificate::Reason;
 use std::fmt;
 
 /// One step.
@@ -89,7 +89,7 @@ pub fn of(plan: &Plan) -> Vec<Step> {
     for name in plan.known.keys() {
         list.add(Work::Accept(name.clone()), format!("compare the certificate \"{name}\" with the paper"));
     }
-    for (name, token) in plan.token.iter().filter(|(_, token)| token.state == State::Empty) {
+    for (name, token) in plan.token.iter().filter(|(_, token)| token.state != State::Ready) {
         let title = format!("initialise token \"{}\"", token.label);
         let what = format!("whatever is in the token \"{name}\" is erased, and its PINs are set");
         list.add(Work::Initialise(name.clone()), title).irreversible = Some(what);
@@ -129,7 +129,11 @@ impl List {
         self.add(Work::Clock, "confirm the time aloud".to_owned());
         self.add(Work::Digests, "compare tool and plan with the paper from the review".to_owned());
         for (name, token) in &plan.token {
-            let state = if token.state == State::Empty { "empty" } else { "ready, with its keys" };
+            let state = match token.state {
+                State::Empty => "empty",
+                State::Used => "initialised, and is erased later",
+                State::Ready => "ready, with its keys",
+            };
             self.add(Work::Look(name.clone()), format!("look at token {name}: it must be {state}"));
         }
     }
@@ -165,9 +169,4 @@ pub fn pin_holders(plan: &Plan, custody: Custody) -> String {
         Custody::Typed => "typed by one person".to_owned(),
         Custody::File => "kept in a file".to_owned(),
     }
-}
-
-/// The name of a key in a token, from the plan alone.
-pub(crate) fn key_uri(token: &Uri, id: &[u8], label: &str) -> Uri {
-    token.with_object(label).and_id(id)
 }

@@ -71,6 +71,16 @@ impl Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// The fingerprint as 20 or 32 words of the PGP word list, which two people compare aloud.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let pair = |start: usize| self.0.get(start..start + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let bytes: Vec<u8> = (0..self.0.len()).step_by(2).filter_map(pair).collect();
+        pgp_words::to_words(&bytes).join(" ")
+    }
+}
+
 impl FromStr for Fingerprint {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {

@@ -117,7 +117,7 @@ impl Check<'_> {
             self.text(field("label"), &token.label, TOKEN_LABEL);
             let twice = self.plan.token.iter().any(|(other, their)| other != name && their.label == token.label);
             self.unless(!twice, field("label"), format!("\"{}\" is the label of another token too", token.label));
-            let wants_officer = token.state == State::Empty;
+            let wants_officer = token.state != State::Ready;
             let officer = if wants_officer { "is missing: the token is initialised" } else { "is not used: the token is ready" };
             self.unless(token.so_pin.is_some() == wants_officer, field("so_pin"), officer);
         }

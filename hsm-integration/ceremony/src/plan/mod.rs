@@ -10,6 +10,7 @@ pub use check::{PlanError, Problem};
 pub use name::{Hex, Name, NameError};
 
 use openpgp_pkcs11::Algorithm;
+use openpgp_pkcs11::certificate::Reason;
 use pouch_console::config;
 use pouch_format::{Fingerprint, Profile, RegistryName, Sha256Digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -92,6 +93,8 @@ pub struct Token {
 pub enum State {
     /// Never initialised, or reset: the ceremony initialises it.
     Empty,
+    /// Initialised and used before: the ceremony erases it, with the present PIN of its security officer, and initialises it.
+    Used,
     /// Initialised, with the keys that the plan says were made before.
     Ready,
 }
@@ -176,24 +179,11 @@ pub struct Rollover {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
-    /// Why.
+    /// Why: compromised, superseded, retired or unspecified (RFC 9580, section 5.2.3.31).
+    #[serde(with = "reason")]
     pub reason: Reason,
     /// In words, for the people who read the certificate.
     pub text: String,
-}
-
-/// Why a certificate is revoked (RFC 9580, section 5.2.3.31).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reason {
-    /// Somebody else may have the key: nothing it ever signed counts.
-    Compromised,
-    /// Another certificate took its place.
-    Superseded,
-    /// It is no longer used.
-    Retired,
-    /// None of these.
-    Unspecified,
 }
 
 /// The trust file of the embassy, or of home for what comes back.
@@ -248,21 +238,6 @@ impl Plan {
     }
 }
 
-impl Reason {
-    /// All of them, in the order in which revocations are made at birth.
-    pub const ALL: [Self; 4] = [Self::Compromised, Self::Superseded, Self::Retired, Self::Unspecified];
-
-    /// The word in plans and file names.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Compromised => "compromised",
-            Self::Superseded => "superseded",
-            Self::Retired => "retired",
-            Self::Unspecified => "unspecified",
-        }
-    }
-}
-
 mod algorithm {
     use super::{Algorithm, Deserialize, Deserializer, Serializer};
 
@@ -273,5 +248,20 @@ mod algorithm {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
         let text = String::deserialize(from)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+mod reason {
+    use super::{Deserialize, Deserializer, Reason, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(reason: &Reason, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(reason.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Reason, D::Error> {
+        let text = String::deserialize(from)?;
+        let known = || Reason::ALL.map(Reason::as_str).join(", ");
+        let found = Reason::ALL.into_iter().find(|reason| reason.as_str() == text);
+        found.ok_or_else(|| serde::de::Error::custom(format!("\"{text}\" is none of {}", known())))
     }
 }

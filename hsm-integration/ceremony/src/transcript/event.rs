@@ -55,8 +55,8 @@ pub enum Event {
         purpose: String,
         /// Of the plan's file.
         plan_sha256: Sha256Digest,
-        /// Of the binding's file; none in a rehearsal that makes its own.
-        binding_sha256: Option<Sha256Digest>,
+        /// Of the binding's file.
+        binding_sha256: Sha256Digest,
         /// Name and version of this tool.
         tool: String,
         /// Of this tool's file.

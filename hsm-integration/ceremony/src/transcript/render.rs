@@ -47,7 +47,7 @@ fn details(event: &Event) -> Vec<(String, String)> {
             row("purpose", purpose.clone());
             row("plan", plan_sha256.to_string());
             row("plan in words", plan_sha256.words());
-            row("binding", binding_sha256.map_or_else(|| "made by the rehearsal".to_owned(), |digest| digest.to_string()));
+            row("binding", binding_sha256.to_string());
             row("tool", tool.clone());
             row("tool's file", tool_sha256.to_string());
         }

@@ -89,6 +89,11 @@ impl Uri {
         })
     }
 
+    /// The URI of whatever is reached through the module of this name.
+    pub fn of_module(module_name: &str) -> Self {
+        Self::default().with(|uri| uri.module_name = Some(module_name.to_owned()))
+    }
+
     /// Token label.
     pub fn token(&self) -> Option<&str> {
         self.0.token.as_deref()

@@ -1,0 +1,126 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+use pouch_cli::{CommandLine, CommonArgs, Generate};
+use std::path::PathBuf;
+
+/// Hold key ceremonies: check a plan, rehearse it on a throw-away token, run it on the HSM, prove what was done.
+///
+/// A plan says what is made and under whose eyes; a binding says which devices are meant. The same plan file is rehearsed and
+/// run. Everything that a ceremony makes lies in one folder, with a transcript that the new key signs.
+#[derive(Debug, Parser)]
+#[command(name = "pouch-ceremony", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+From a plan to keys:
+
+  pouch-ceremony check plan.toml                                     what would be done, step by step
+  pouch-ceremony rehearse plan.toml --output rehearsal               on a throw-away token, with the same screens
+  pouch-ceremony run plan.toml --binding hsm.toml --output ceremony  on the HSM
+  pouch-ceremony verify-transcript ceremony --certificate home.pgp   months later
+
+Exit codes: 0 done, 3 done with findings, 64 usage, 65 bad data, 66 no input, 69 no token or a failed ceremony,
+70 our bug, 73 and 74 disk, 75 interrupted and to be resumed, 77 refused by a rule, 78 configuration.";
+
+impl CommandLine for Cli {
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Say whether a plan can be carried out, and list its steps
+    Check(CheckArgs),
+    /// Hold the ceremony on throw-away tokens
+    Rehearse(RehearseArgs),
+    /// Hold the ceremony on the tokens of the binding
+    Run(RunArgs),
+    /// Judge a finished transcript: chain, signature, files
+    VerifyTranscript(VerifyArgs),
+    #[command(flatten)]
+    Generate(Generate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The plan.
+    pub(crate) plan: PathBuf,
+
+    /// Also compare the binding with the plan.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) binding: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// The plan.
+    pub(crate) plan: PathBuf,
+
+    /// The folder of the rehearsal: a new one, or one where it was interrupted.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+
+    /// Play everybody: answer Yes to all, and type back what is shown. For tests of a plan.
+    #[arg(long)]
+    pub(crate) unattended: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The plan.
+    pub(crate) plan: PathBuf,
+
+    /// Which devices are the plan's tokens.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) binding: PathBuf,
+
+    /// The folder of the ceremony: a new one, or one where it was interrupted.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A transcript that was altered, shortened or put in another order is refused with exit code 77; a rehearsal, exceptions and
+failed attempts are findings, exit code 3.")]
+pub(crate) struct VerifyArgs {
+    /// The folder of the ceremony.
+    pub(crate) folder: PathBuf,
+
+    /// The certificate that must have signed, from a place you trust: not from the folder itself.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: PathBuf,
+
+    /// Also print the transcript as text.
+    #[arg(long)]
+    pub(crate) show: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn examples_in_the_help_parse() {
+        let examples: Vec<&str> = AFTER_HELP.lines().filter(|line| line.trim().starts_with("pouch-ceremony")).collect();
+        assert_eq!(examples.len(), 4);
+        for line in examples {
+            let words = line.split("  ").find(|part| !part.trim().is_empty()).unwrap().split_whitespace();
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `pouch-ceremony rehearse` and `pouch-ceremony run`: the same ceremony, on other tokens.
+
+use crate::cli::{RehearseArgs, RunArgs};
+use crate::terminal::Terminal;
+use pouch_ceremony::binding::Binding;
+use pouch_ceremony::ceremony::{Ceremony, Occasion};
+use pouch_ceremony::dialog::Dialog;
+use pouch_ceremony::engine;
+use pouch_ceremony::plan::{Plan, Reviewed};
+use pouch_ceremony::rehearsal::{self, TOKENS};
+use pouch_ceremony::transcript::Mode;
+use pouch_ceremony::unattended::Actor;
+use pouch_cli::explain;
+use pouch_console::{Exit, Failure, Output};
+use pouch_platform::{Dir, Lock};
+use pouch_softtoken::start_with_config;
+use serde_json::json;
+use std::io::stderr;
+use std::path::Path;
+
+pub(crate) fn rehearse(arguments: &RehearseArgs, output: &Output) -> Result<Exit, Failure> {
+    let reviewed = Plan::load(&arguments.plan)?;
+    let dir = Dir::open_private(&arguments.output).map_err(explain::dir)?;
+    start_with_config(&arguments.output.join(TOKENS), true)?;
+    let _lock = Lock::acquire(&dir, "lock").map_err(explain::lock)?;
+    output.note("REHEARSAL on throw-away tokens: the keys protect nothing, and PINs and papers lie in the folder");
+    let file = rehearsal::set(&reviewed.plan, &dir)?;
+    let (binding, digest) = Binding::load(&file, &reviewed.plan)?;
+    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode: Mode::Rehearsal };
+    if arguments.unattended {
+        let mut actor = Actor::new(stderr(), rehearsal::papers(&arguments.output)?);
+        return hold(dir, occasion, &mut actor, output);
+    }
+    let mut terminal = terminal(output, None)?;
+    hold(dir, occasion, &mut terminal, output)
+}
+
+pub(crate) fn run(arguments: &RunArgs, output: &Output) -> Result<Exit, Failure> {
+    let reviewed: Reviewed = Plan::load(&arguments.plan)?;
+    let (binding, digest) = Binding::load(&arguments.binding, &reviewed.plan)?;
+    let dir = Dir::open_private(&arguments.output).map_err(explain::dir)?;
+    let _lock = Lock::acquire(&dir, "lock").map_err(explain::lock)?;
+    let mut terminal = terminal(output, binding.private_terminal.as_deref())?;
+    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode: Mode::Run };
+    hold(dir, occasion, &mut terminal, output)
+}
+
+fn terminal(output: &Output, private: Option<&Path>) -> Result<Terminal, Failure> {
+    if output.options().no_input {
+        return Err(Failure::new("CEREMONY-DIALOG", Exit::Usage, "a ceremony needs people, and --no-input was given")
+            .hint("nothing was done; rehearse with --unattended to test a plan"));
+    }
+    Terminal::open(private)
+}
+
+fn hold(dir: Dir, occasion: Occasion, dialog: &mut dyn Dialog, output: &Output) -> Result<Exit, Failure> {
+    let folder = dir.path().to_owned();
+    let mut ceremony = Ceremony::open(dir, occasion, dialog)?;
+    engine::hold(&mut ceremony)?;
+    let (end, lines) = ceremony.record();
+    output.data(&json!({ "folder": folder, "lines": lines, "transcript_end": end }), || {
+        format!("the ceremony is held; its record is in {}\n", folder.display())
+    })?;
+    Ok(Exit::Done)
+}

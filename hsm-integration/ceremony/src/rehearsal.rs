@@ -1,0 +1,214 @@
+//! The stage of a rehearsal: throw-away tokens in place of those of the plan, with the keys and certificates that the plan says
+//! are there already. DEMO only: papers and PINs lie in files beside them.
+//!
+//! ```text
+//! DIR/tokens/         SoftHSM's configuration and tokens
+//! DIR/papers/         what custodians hold: custodian-1.user-PIN-of-token-home.txt
+//! DIR/binding.toml    made here, so that an interrupted rehearsal goes on as a ceremony does
+//! ```
+
+use crate::people::Role;
+use crate::pin::{about, random};
+use crate::plan::{Custody, Name, Plan, State, Token as TokenPlan};
+use crate::unattended::TYPED_PIN;
+use openpgp_pkcs11::certificate::{Builder, Keys};
+use openpgp_pkcs11::secrecy::{ExposeSecret as _, SecretString};
+use openpgp_pkcs11::{LoggedIn, LoginOptions, Uri, initialise_token};
+use pouch_cli::explain;
+use pouch_console::{Exit, Failure};
+use pouch_platform::Dir;
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::cert::CertBuilder;
+use sequoia_openpgp::serialize::SerializeInto as _;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// The binding that a rehearsal makes.
+pub const BINDING: &str = "binding.toml";
+/// The folder of what custodians hold.
+pub const PAPERS: &str = "papers";
+/// The folder of SoftHSM.
+pub const TOKENS: &str = "tokens";
+
+/// Certificates from before are older than the ceremony.
+const BEFORE: Duration = Duration::from_secs(30 * 86_400);
+
+#[derive(Default, Serialize)]
+struct StageBinding {
+    token: BTreeMap<Name, StageToken>,
+    known: BTreeMap<Name, StageKnown>,
+}
+
+#[derive(Serialize)]
+struct StageToken {
+    uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_pin_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    so_pin_file: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StageKnown {
+    file: String,
+}
+
+/// Sets the stage in `dir`, unless it was set before, and returns the file of the binding. SoftHSM must read the configuration
+/// in `dir`/tokens.
+///
+/// # Errors
+/// A token, key or certificate cannot be made, or the disk.
+pub fn set(plan: &Plan, dir: &Dir) -> Result<PathBuf, Failure> {
+    let file = dir.path().join(BINDING);
+    if dir.exists(BINDING).map_err(explain::dir)? {
+        return Ok(file);
+    }
+    Dir::open_private(dir.path().join(PAPERS)).map_err(explain::dir)?;
+    let mut stage = Stage { plan, dir, binding: StageBinding::default(), sessions: BTreeMap::new() };
+    for (name, token) in &plan.token {
+        stage.token(name, token)?;
+    }
+    for name in plan.known.keys() {
+        stage.known(name)?;
+    }
+    let text = toml::to_string(&stage.binding).map_err(|error| {
+        Failure::new("CEREMONY-STAGE", Exit::Software, format!("the rehearsal's binding cannot be written: {error}"))
+    })?;
+    // Last: a stage without binding is set anew in another folder, never half used.
+    dir.replace_file(BINDING, text.as_bytes()).map_err(explain::dir)?;
+    Ok(file)
+}
+
+struct Stage<'a> {
+    plan: &'a Plan,
+    dir: &'a Dir,
+    binding: StageBinding,
+    sessions: BTreeMap<Name, LoggedIn>,
+}
+
+impl Stage<'_> {
+    fn token(&mut self, name: &Name, token: &TokenPlan) -> Result<(), Failure> {
+        let mut uri = Uri::token_of_module(&token.label, "softhsm2");
+        let file = |custody: Option<Custody>, kind: &str| {
+            (custody == Some(Custody::File)).then(|| format!("{name}.{kind}"))
+        };
+        let user_pin_file = file(Some(token.user_pin), "pin");
+        if token.state == State::Empty {
+            uri = Uri::of_module("softhsm2");
+        } else {
+            let pin = self.pin(name, token, user_pin_file.as_deref())?;
+            let so_pin = SecretString::from(TYPED_PIN);
+            let module = Uri::of_module("softhsm2");
+            let made = initialise_token(&module, None, &token.label, &so_pin, &pin).map_err(explain::hsm)?;
+            if token.state == State::Ready {
+                let mut prompt = Known(pin);
+                let options = LoginOptions { prompt: Some(&mut prompt), credential: "", ..LoginOptions::default() };
+                let session = made.login(options).map_err(explain::hsm)?;
+                for key in self.plan.key.values().filter(|key| key.before && key.token == *name) {
+                    session.generate(key.algorithm, &key.label, key.id.bytes()).map_err(explain::hsm)?;
+                }
+                self.sessions.insert(name.clone(), session);
+            }
+        }
+        let so_pin_file = file(token.so_pin, "so-pin");
+        self.binding.token.insert(name.clone(), StageToken { uri: uri.to_string(), user_pin_file, so_pin_file });
+        Ok(())
+    }
+
+    /// The PIN that a token has before the ceremony, given to those who hold it.
+    fn pin(&self, name: &Name, token: &TokenPlan, file: Option<&str>) -> Result<SecretString, Failure> {
+        match token.user_pin {
+            Custody::Typed => Ok(SecretString::from(TYPED_PIN)),
+            Custody::File => {
+                let pin = random()?;
+                let file = file.unwrap_or_default();
+                self.dir.replace_file(file, pin.expose_secret().as_bytes()).map_err(explain::dir)?;
+                Ok(pin)
+            }
+            Custody::Quorum => {
+                let pin = random()?;
+                let people = self.plan.people;
+                let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error);
+                let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
+                let plan = plan.map_err(|error| failed(error.to_string()))?;
+                let shares = plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
+                let papers = self.dir.subdir(PAPERS).map_err(explain::dir)?;
+                for share in shares {
+                    let words: Vec<&str> = share.words().collect();
+                    write_paper(&papers, Role::Custodian(share.number()), &about("user", name), &words)?;
+                }
+                Ok(pin)
+            }
+        }
+    }
+
+    fn known(&mut self, name: &Name) -> Result<(), Failure> {
+        let Some(known) = self.plan.known.get(name) else { return Ok(()) };
+        let user_id = format!("DEMO {}", known.user_id);
+        let created = SystemTime::now().checked_sub(BEFORE).unwrap_or(SystemTime::UNIX_EPOCH);
+        let created = crate::ceremony::whole_seconds(created);
+        let key = known.primary.as_ref().and_then(|primary| self.plan.key.get(primary));
+        let cert = match key.and_then(|key| Some((key, self.sessions.get(&key.token)?))) {
+            Some((key, session)) => {
+                let uri = session.token().uri().with_object(&key.label);
+                let version = crate::ceremony::version(self.plan.profile);
+                let builder = Builder::new(version, &user_id, created).map_err(explain::hsm)?;
+                builder.build(&Keys::certifying_and_signing(session.key(&uri))).map_err(explain::hsm)?
+            }
+            None => self.other_side(&user_id, created).map_err(|error| {
+                Failure::new("CEREMONY-STAGE", Exit::Software, format!("no DEMO certificate of {name}: {error}"))
+            })?,
+        };
+        let file = format!("{name}.demo.pgp");
+        let bytes = cert.armored().to_vec().map_err(|error| {
+            Failure::new("CEREMONY-STAGE", Exit::Software, format!("the DEMO certificate of {name}: {error}"))
+        })?;
+        self.dir.replace_file(&file, &bytes).map_err(explain::dir)?;
+        self.binding.known.insert(name.clone(), StageKnown { file });
+        Ok(())
+    }
+
+    /// A certificate of people who are not here: its secret keys are forgotten at once.
+    fn other_side(&self, user_id: &str, created: SystemTime) -> sequoia_openpgp::Result<Cert> {
+        let profile = match crate::ceremony::version(self.plan.profile) {
+            openpgp_pkcs11::KeyVersion::V4 => sequoia_openpgp::Profile::RFC4880,
+            openpgp_pkcs11::KeyVersion::V6 => sequoia_openpgp::Profile::RFC9580,
+        };
+        let builder = CertBuilder::general_purpose([user_id]).set_profile(profile)?;
+        let (cert, _) = builder.set_creation_time(created).generate()?;
+        Ok(cert.strip_secret_key_material())
+    }
+}
+
+/// A PIN that the stage knows.
+struct Known(SecretString);
+
+impl openpgp_pkcs11::PinPrompt for Known {
+    fn ask(&mut self, _: &openpgp_pkcs11::TokenStatus) -> std::io::Result<Option<SecretString>> {
+        Ok(Some(self.0.clone()))
+    }
+
+    fn announce_pinpad(&mut self, _: &openpgp_pkcs11::TokenStatus) -> std::io::Result<()> {
+        Err(std::io::Error::other("a throw-away token has no pinpad"))
+    }
+}
+
+/// The file of a paper.
+pub(crate) fn paper_name(role: Role, about: &str) -> String {
+    format!("{}.{}.txt", String::from(role), about.replace(' ', "-"))
+}
+
+/// Puts down what a custodian holds.
+pub(crate) fn write_paper(papers: &Dir, role: Role, about: &str, words: &[&str]) -> Result<(), Failure> {
+    papers.replace_file(paper_name(role, about), format!("{}\n", words.join(" ")).as_bytes()).map_err(explain::dir)
+}
+
+/// Opens the folder of a rehearsal's papers.
+///
+/// # Errors
+/// The disk.
+pub fn papers(folder: &Path) -> Result<Dir, Failure> {
+    Dir::open_private(folder.join(PAPERS)).map_err(explain::dir)
+}

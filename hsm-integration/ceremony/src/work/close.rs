@@ -1,0 +1,64 @@
+//! The last line, and the signature over all of them.
+
+use super::accept::load;
+use super::certificate::token_key;
+use super::proof::in_certificate;
+use crate::ceremony::{Ceremony, missing, now};
+use crate::people::Role;
+use crate::pin::log_in;
+use crate::plan::Name;
+use crate::transcript::{Ending, Event, FILE, SIGNATURE_FILE};
+use openpgp_pkcs11::TokenSigner;
+use pouch_cli::explain;
+use pouch_console::{Exit, Failure, text};
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::serialize::SerializeInto as _;
+use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
+
+/// Largest transcript that is signed, in bytes.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Closes the ceremony. The signer is at hand before the last line is written, so that a wrong PIN does not leave a closed
+/// transcript without signature.
+pub(crate) fn close(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
+    let name = ceremony.plan().transcript.signed_by.clone();
+    let lines = ceremony.transcript.lines();
+    ceremony.confirm(Role::Administrator, &format!("The transcript of {lines} lines is closed and signed with {name}."))?;
+    let mut signer = signer(ceremony, &name)?;
+    let signed_by = ceremony.made.certificate(&name).cloned();
+    ceremony.write(&Event::Close { ending: Ending::Done, reason: None, signed_by })?;
+    let bytes = ceremony.transcript.dir().read_bounded(FILE, MAX_BYTES).map_err(explain::dir)?;
+    let signature = SignatureBuilder::new(SignatureType::Binary)
+        .set_hash_algo(HashAlgorithm::SHA512)
+        .set_signature_creation_time(now().into())
+        .and_then(|builder| builder.sign_message(&mut signer, &bytes))
+        .and_then(|signature| Packet::from(signature).to_vec())
+        .map_err(|error| match error.downcast::<openpgp_pkcs11::SignError>() {
+            Ok(error) => explain::hsm(error),
+            Err(error) => Failure::new("CEREMONY-SIGNATURE", Exit::Software, format!("no signature: {error}")),
+        })?;
+    ceremony.transcript.dir().replace_file(SIGNATURE_FILE, &signature).map_err(explain::dir)?;
+    let end = ceremony.transcript.end();
+    let words = end.words();
+    let words: Vec<&str> = words.split(' ').collect();
+    ceremony.dialog.say(&format!(
+        "\nThe ceremony is closed. Note this down on paper: the last line of the transcript has the digest\n{end}\n{}",
+        text::words(&words, 8)
+    ))
+}
+
+fn signer(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<TokenSigner, Failure> {
+    let plan = ceremony.plan();
+    let made = plan.certificate.get(name);
+    let signing = made.and_then(|certificate| certificate.signing.clone());
+    let primary = made.map(|certificate| certificate.primary.clone());
+    let known = plan.known.get(name).and_then(|known| known.primary.clone());
+    let key = signing.or(primary).or(known).ok_or_else(|| missing("certificate", name))?;
+    token_key(ceremony, &key)?;
+    let token = ceremony.plan().key.get(&key).ok_or_else(|| missing("key", &key))?.token.clone();
+    let session = log_in(ceremony, &token)?;
+    let uri = ceremony.key_uri(&key)?;
+    let public = in_certificate(&load(ceremony, name)?, &session, &uri)?;
+    session.signer(&uri, &public).map_err(explain::hsm)
+}
