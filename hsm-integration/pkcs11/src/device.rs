@@ -183,11 +183,20 @@ fn plain_words(rv: RvError) -> Words {
             "the token wants a login for this, or the login was lost",
             "run the command again; the login ends when the token is pulled or reset",
         ),
-        RvError::UserAnotherAlreadyLoggedIn | RvError::UserTooManyTypes | RvError::SessionReadWriteSoExists => (
+        RvError::UserAnotherAlreadyLoggedIn
+        | RvError::UserAlreadyLoggedIn
+        | RvError::UserTooManyTypes
+        | RvError::SessionReadWriteSoExists => (
             "HSM-OTHER-USER",
             Refused,
-            "another user, for example the security officer, is logged in to the token",
+            "somebody, perhaps another user or the security officer, is logged in to the token already",
             "end the other program that uses the token",
+        ),
+        RvError::SessionExists | RvError::SessionReadOnlyExists => (
+            "HSM-IN-USE",
+            Refused,
+            "a session with the token is open, and this wants the token for itself",
+            "end the other programs that use the token, then run the command again",
         ),
         RvError::TokenNotPresent | RvError::SlotIdInvalid => (
             "HSM-ABSENT",

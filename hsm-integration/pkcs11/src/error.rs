@@ -4,8 +4,16 @@
 //! come back out of sequoia inside an `anyhow::Error` (downcast to [`SignError`] or [`DecryptError`]).
 
 use crate::{
-    certificate::CertificateError, decryptor::DecryptError, generate::GenerateError, key::KeyError, offer::OfferError,
-    open::OpenError, pin::LoginError, signer::SignError, uri::UriError,
+    certificate::CertificateError,
+    decryptor::DecryptError,
+    destroy::DestroyError,
+    generate::GenerateError,
+    key::KeyError,
+    offer::OfferError,
+    open::OpenError,
+    pin::{LoginError, PinError},
+    signer::SignError,
+    uri::UriError,
 };
 
 /// The sort of a failure, with one exit code each (sysexits).
@@ -92,6 +100,12 @@ pub enum Error {
     /// The token does not offer what is asked.
     #[error(transparent)]
     Offer(#[from] OfferError),
+    /// No new PIN.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// A key was not destroyed.
+    #[error(transparent)]
+    Destroy(#[from] DestroyError),
     /// No certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -108,6 +122,8 @@ impl Explain for Error {
             Self::Decrypt(e) => e.explain(),
             Self::Generate(e) => e.explain(),
             Self::Offer(e) => e.explain(),
+            Self::Pin(e) => e.explain(),
+            Self::Destroy(e) => e.explain(),
             Self::Certificate(e) => e.explain(),
         }
     }

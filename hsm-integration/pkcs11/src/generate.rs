@@ -1,28 +1,24 @@
 //! New tokens and new keys, made inside the token: sensitive, never extractable.
 
+mod error;
+mod token;
+
+pub use error::GenerateError;
+pub use token::{initialise_slot, initialise_token, reset_token};
+
 use crate::{
-    deadline::{Deadlines, within},
-    device::DeviceError,
-    error::{Explain, Explanation, Kind},
     key::{self, KeyError, Usage},
-    module,
-    offer::OfferError,
-    open::{OpenError, Token},
     public::PublicKey,
     session::LoggedIn,
-    status::TokenStatus,
     uri::Uri,
 };
 use cryptoki::{
     mechanism::{Mechanism, MechanismType},
     object::{Attribute, ObjectClass},
-    session::{Session, UserType},
+    session::Session,
 };
-use secrecy::SecretString;
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, str::FromStr};
 
-/// `CKA_LABEL` of a token is a field of 32 bytes; what is longer is cut without a word.
-const TOKEN_LABEL_BYTES: usize = 32;
 /// Longest label and id of a key; many devices keep no more.
 const KEY_LABEL_BYTES: usize = 64;
 const KEY_ID_BYTES: usize = 32;
@@ -88,97 +84,6 @@ impl FromStr for Algorithm {
     }
 }
 
-/// Why no token or key was made.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum GenerateError {
-    /// An unknown algorithm.
-    #[error("unknown algorithm {name:?}")]
-    Algorithm {
-        /// As given.
-        name: String,
-    },
-    /// Label or id is empty, too long, or has control characters.
-    #[error("{what} has {actual} bytes; it must have 1 to {limit} and no control characters")]
-    Name {
-        /// Which name.
-        what: &'static str,
-        /// Bytes given.
-        actual: usize,
-        /// Bytes accepted.
-        limit: usize,
-    },
-    /// A token of this label exists.
-    #[error("token {token} exists already")]
-    TokenExists {
-        /// The token.
-        token: Uri,
-    },
-    /// No slot with an empty token.
-    #[error("module {module} has no slot with an uninitialised token")]
-    NoFreeSlot {
-        /// Path of the module.
-        module: String,
-    },
-    /// A key of this label or id exists.
-    #[error("token {token} has an object with this {what} already")]
-    KeyExists {
-        /// The token.
-        token: Uri,
-        /// `label` or `id`.
-        what: &'static str,
-    },
-    /// The token made something else than was asked for.
-    #[error("the new key {key} is not what was asked for: {what}")]
-    NotAsAsked {
-        /// The key.
-        key: Uri,
-        /// The difference.
-        what: &'static str,
-    },
-    /// The token does not offer this algorithm.
-    #[error(transparent)]
-    Offer(#[from] OfferError),
-    /// The new key cannot be read back or is not acceptable.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// Module or token not found.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The token failed.
-    #[error("token: {0}")]
-    Device(#[from] DeviceError),
-}
-
-impl From<cryptoki::error::Error> for GenerateError {
-    fn from(error: cryptoki::error::Error) -> Self {
-        Self::Device(error.into())
-    }
-}
-
-impl Explain for GenerateError {
-    fn explain(&self) -> Explanation {
-        let (id, kind, hint) = match self {
-            Self::Key(error) => return error.explain(),
-            Self::Open(error) => return error.explain(),
-            Self::Offer(error) => return error.explain(),
-            Self::Device(error) => return error.explain(),
-            Self::Algorithm { .. } => {
-                ("HSM-ALGORITHM", Kind::Usage, "use rsa3072, rsa4096, p256, p384, ed25519 or x25519")
-            }
-            Self::Name { .. } => ("HSM-NAME", Kind::Usage, "choose a shorter name; the token would cut it silently"),
-            Self::TokenExists { .. } => ("HSM-TOKEN-EXISTS", Kind::Refused, "nothing was changed; use another label"),
-            Self::NoFreeSlot { .. } => ("HSM-NO-SLOT", Kind::Unavailable, "insert an empty token"),
-            Self::KeyExists { .. } => {
-                ("HSM-KEY-EXISTS", Kind::Refused, "nothing was changed; choose another label and id")
-            }
-            Self::NotAsAsked { .. } => {
-                ("HSM-KEY-CHANGED", Kind::Refused, "remove the new key and look at the token's policy")
-            }
-        };
-        Explanation::new(id, kind, hint)
-    }
-}
-
 /// A key pair made by [`LoggedIn::generate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
@@ -186,47 +91,6 @@ pub struct NewKey {
     pub uri: Uri,
     /// Its public half.
     pub public: PublicKey,
-}
-
-/// Initialises an empty token: label, security officer's PIN, user PIN.
-///
-/// `module` names the module only. A token that has a label is never touched.
-///
-/// # Errors
-/// [`GenerateError`]: the label does not fit 32 bytes or is taken, or there is no empty token.
-pub fn initialise_token(
-    module: &Uri,
-    default_module: Option<&Path>,
-    label: &str,
-    so_pin: &SecretString,
-    user_pin: &SecretString,
-) -> Result<Token, GenerateError> {
-    assert_name("token label", label, TOKEN_LABEL_BYTES)?;
-    let wanted = module.with(|uri| uri.token = Some(label.to_owned()));
-    let path = module::locate(module, default_module)?;
-    let (module, label, so_pin, user_pin) = (wanted.clone(), label.to_owned(), so_pin.clone(), user_pin.clone());
-    let initialise = move || initialise(&path, &label, &so_pin, &user_pin);
-    within(Deadlines::default().making, "initialising a token", initialise)??;
-    Ok(Token::open(&module, default_module)?)
-}
-
-fn initialise(path: &Path, label: &str, so_pin: &SecretString, user_pin: &SecretString) -> Result<(), GenerateError> {
-    let library = module::load(path)?;
-    let mut free = None;
-    for slot in library.get_slots_with_token()? {
-        let Ok(info) = library.get_token_info(slot) else { continue };
-        if !info.token_initialized() {
-            free = free.or(Some(slot));
-        } else if info.label() == label {
-            return Err(GenerateError::TokenExists { token: TokenStatus::new(slot, &info).uri() });
-        }
-    }
-    let slot = free.ok_or_else(|| GenerateError::NoFreeSlot { module: path.display().to_string() })?;
-    library.init_token(slot, so_pin, label)?;
-    let session = library.open_rw_session(slot)?;
-    session.login(UserType::So, Some(so_pin))?;
-    session.init_pin(user_pin)?;
-    Ok(session.logout()?)
 }
 
 impl LoggedIn {

@@ -98,7 +98,13 @@ pub(crate) fn find_private(session: &Session, token: &Uri, uri: &Uri) -> Result<
     let handles = find(session, ObjectClass::PRIVATE_KEY, uri.object().map(str::as_bytes), uri.id())?;
     match handles.as_slice() {
         [] => Err(KeyError::NotFound { wanted: uri.name_only(), token: token.clone() }),
-        [handle] => describe(session, token, *handle),
+        [handle] => {
+            let key = describe(session, token, *handle)?;
+            // tpm2-pkcs11 gives a new key the handle of another one when a key was destroyed before.
+            let same = uri.object().is_none_or(|label| label.as_bytes() == key.label)
+                && uri.id().is_none_or(|id| id == key.id);
+            if same { Ok(key) } else { Err(KeyError::MixedUp { wanted: uri.name_only(), shown: key.uri }) }
+        }
         _ => {
             let found = handles.iter().map(|&handle| describe(session, token, handle).map(|key| key.uri));
             Err(KeyError::TwoKeys { wanted: uri.name_only(), found: found.collect::<Result<_, _>>()? })
@@ -200,8 +206,18 @@ impl PrivateKey {
     }
 }
 
-/// The public half that lies beside a private key: same id (else same label) and type.
+/// The public half that lies beside a private key.
 pub(crate) fn public_half(session: &Session, key: &PrivateKey) -> Result<Option<PublicKey>, KeyError> {
+    match public_handle(session, key)? {
+        Some(handle) => read_public(session, &key.uri, handle),
+        // The private half of an RSA key states the public numbers as well.
+        None if key.kind == KeyType::RSA => read_rsa(session, &key.uri, key.handle),
+        None => Ok(None),
+    }
+}
+
+/// The object that lies beside a private key: same id, else same label.
+pub(crate) fn public_handle(session: &Session, key: &PrivateKey) -> Result<Option<ObjectHandle>, KeyError> {
     let label = (!key.label.is_empty()).then_some(key.label.as_slice());
     let id = (!key.id.is_empty()).then_some(key.id.as_slice());
     let mut candidates = find(session, ObjectClass::PUBLIC_KEY, if id.is_some() { None } else { label }, id)?;
@@ -210,12 +226,17 @@ pub(crate) fn public_half(session: &Session, key: &PrivateKey) -> Result<Option<
         candidates = find(session, ObjectClass::PUBLIC_KEY, label, id)?;
     }
     match candidates.as_slice() {
-        // The private half of an RSA key states the public numbers as well.
-        [] if key.kind == KeyType::RSA => read_rsa(session, &key.uri, key.handle),
         [] => Ok(None),
-        [handle] => read_public(session, &key.uri, *handle),
+        [handle] => Ok(Some(*handle)),
         _ => Err(KeyError::TwoKeys { wanted: key.uri.clone(), found: vec![as_public(&key.uri); candidates.len()] }),
     }
+}
+
+/// Whether an object of this class has the names of `key`.
+pub(crate) fn is_there(session: &Session, class: ObjectClass, key: &PrivateKey) -> Result<bool, KeyError> {
+    let some = |name: &'_ [u8]| (!name.is_empty()).then(|| name.to_vec());
+    let (label, id) = (some(&key.label), some(&key.id));
+    Ok(!find(session, class, label.as_deref(), id.as_deref())?.is_empty())
 }
 
 /// The public key that `uri` names, found without login.

@@ -9,7 +9,8 @@
 //! 5. [`LoggedIn::signer`] and [`LoggedIn::decryptor`] - a key of the token bound to a key of a certificate.
 //! 6. [`certificate::Builder`] - certificates whose self-signatures the token makes, and in [`certificate`] their
 //!    revocations, changes and vouching for each other.
-//! 7. [`initialise_token`] and [`LoggedIn::generate`] - new tokens and keys.
+//! 7. [`initialise_slot`], [`reset_token`] and [`LoggedIn::generate`] - new tokens and keys.
+//! 8. [`LoggedIn::set_pin`], [`Token::reset_user_pin`], [`FoundKey::destroy`] - and what becomes of them.
 //!
 //! ```no_run
 //! use openpgp_pkcs11::{LoginOptions, Token, Uri};
@@ -43,8 +44,10 @@
 //! memory, no swap and no core dumps where that matters.
 
 pub mod certificate;
+mod contents;
 mod deadline;
 mod decryptor;
+mod destroy;
 mod device;
 mod error;
 mod generate;
@@ -59,15 +62,18 @@ mod signer;
 mod status;
 mod uri;
 
+pub use certificate::TokenKey;
+pub use contents::{Contents, SlotState, slots};
 pub use deadline::Deadlines;
 pub use decryptor::{DecryptError, TokenDecryptor};
+pub use destroy::{DestroyError, FoundKey};
 pub use device::DeviceError;
 pub use error::{Error, Explain, Explanation, Kind};
-pub use generate::{Algorithm, GenerateError, NewKey, initialise_token};
+pub use generate::{Algorithm, GenerateError, NewKey, initialise_slot, initialise_token, reset_token};
 pub use key::{KeyError, Usage};
 pub use offer::OfferError;
 pub use open::{Check, OpenError, Token};
-pub use pin::{DEFAULT_CREDENTIAL, LoginError, LoginOptions, PinPrompt};
+pub use pin::{DEFAULT_CREDENTIAL, LoginError, LoginOptions, PinError, PinPrompt};
 pub use public::{KeyVersion, PublicKey};
 pub use secrecy;
 pub use session::{LoggedIn, Operations, operations};

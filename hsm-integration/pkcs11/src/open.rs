@@ -311,7 +311,7 @@ fn names_slot_only(uri: &Uri, slot: Slot) -> bool {
     uri.slot_id == Some(slot.id()) && of_token.iter().all(|attribute| attribute.is_none())
 }
 
-fn slot_is_named_by(uri: &Uri, module: &Pkcs11, slot: Slot) -> bool {
+pub(crate) fn slot_is_named_by(uri: &Uri, module: &Pkcs11, slot: Slot) -> bool {
     let uri = &uri.0;
     if uri.slot_description.is_none() && uri.slot_manufacturer.is_none() {
         return true;

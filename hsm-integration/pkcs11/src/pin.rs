@@ -3,6 +3,10 @@
 //! Order: the token's own pinpad; the file of `pin-source` in the URI; a systemd credential; the prompt of
 //! the caller. The first that exists is used and there is no second try with the next.
 
+mod change;
+
+pub use change::PinError;
+
 use crate::{
     device::DeviceError,
     error::{Explain, Explanation, Kind},
@@ -201,7 +205,13 @@ pub(crate) fn assert_safe_to_try(status: &TokenStatus, allow_final_try: bool) ->
     if !status.pin_set {
         return Err(LoginError::NotSet { token });
     }
-    match status.pin {
+    assert_state(status, status.pin, allow_final_try)
+}
+
+/// Refuses a try of a PIN whose retry flags say `state`.
+pub(crate) fn assert_state(status: &TokenStatus, state: PinState, allow_final_try: bool) -> Result<(), LoginError> {
+    let token = status.uri();
+    match state {
         PinState::Locked => Err(LoginError::Locked { token }),
         PinState::FinalTry if !allow_final_try => Err(LoginError::FinalTry { token }),
         PinState::Unknown if !allow_final_try => Err(LoginError::FlagsUnread { token }),
@@ -245,9 +255,14 @@ pub(crate) fn obtain(
     } else {
         return Err(no_pin());
     };
-    assert_form(pin.expose_secret(), &origin)?;
-    assert_length(pin.expose_secret(), &origin, status)?;
+    assert_fit(&pin, &origin, status)?;
     Ok(Some(pin))
+}
+
+/// Refuses a PIN that the token cannot take.
+pub(crate) fn assert_fit(pin: &SecretString, origin: &str, status: &TokenStatus) -> Result<(), LoginError> {
+    assert_form(pin.expose_secret(), origin)?;
+    assert_length(pin.expose_secret(), origin, status)
 }
 
 /// RFC 7512 section 2.4 also allows programs (`|...`) and relative names; both are refused.

@@ -30,7 +30,7 @@ static DERIVATIONS: AtomicU64 = AtomicU64::new(0);
 static LOGINS: AtomicU64 = AtomicU64::new(0);
 
 /// Login belongs to process and token, so asking whether somebody is logged in and logging in are one step.
-static LOGIN: Mutex<()> = Mutex::new(());
+pub(crate) static LOGIN: Mutex<()> = Mutex::new(());
 
 /// How often this process has asked tokens for private-key work, failed attempts included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@
 use crate::uri::Uri;
 use cryptoki::slot::{Slot, TokenInfo};
 
-/// What the retry flags of the user PIN say.
+/// What the retry flags of a PIN say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PinState {
     /// No wrong try is known.
@@ -16,6 +16,17 @@ pub enum PinState {
     Locked,
     /// The token's description cannot be read.
     Unknown,
+}
+
+impl PinState {
+    fn new(locked: bool, final_try: bool, count_low: bool) -> Self {
+        match (locked, final_try, count_low) {
+            (true, _, _) => Self::Locked,
+            (_, true, _) => Self::FinalTry,
+            (_, _, true) => Self::CountLow,
+            _ => Self::Good,
+        }
+    }
 }
 
 /// What a token says about itself without login.
@@ -33,6 +44,8 @@ pub struct TokenStatus {
     pub slot: u64,
     /// Retry flags of the user PIN.
     pub pin: PinState,
+    /// Retry flags of the security officer's PIN.
+    pub so_pin: PinState,
     /// Whether the user PIN was ever set.
     pub pin_set: bool,
     /// Shortest and longest PIN in bytes; 0 and 0 when the token does not say.
@@ -49,15 +62,6 @@ pub struct TokenStatus {
 
 impl TokenStatus {
     pub(crate) fn new(slot: Slot, info: &TokenInfo) -> Self {
-        let pin = if info.user_pin_locked() {
-            PinState::Locked
-        } else if info.user_pin_final_try() {
-            PinState::FinalTry
-        } else if info.user_pin_count_low() {
-            PinState::CountLow
-        } else {
-            PinState::Good
-        };
         // The standard pads with spaces, some modules with zero bytes.
         let text = |field: &str| field.trim_end_matches(['\0', ' ']).to_owned();
         Self {
@@ -66,7 +70,8 @@ impl TokenStatus {
             model: text(info.model()),
             serial: text(info.serial_number()),
             slot: slot.id(),
-            pin,
+            pin: PinState::new(info.user_pin_locked(), info.user_pin_final_try(), info.user_pin_count_low()),
+            so_pin: PinState::new(info.so_pin_locked(), info.so_pin_final_try(), info.so_pin_count_low()),
             pin_set: info.user_pin_initialized(),
             pin_length: (info.min_pin_length(), info.max_pin_length()),
             login_required: info.login_required(),
@@ -85,6 +90,7 @@ impl TokenStatus {
             serial: String::new(),
             slot: slot.id(),
             pin: PinState::Unknown,
+            so_pin: PinState::Unknown,
             pin_set: true,
             pin_length: (0, 0),
             login_required: true,
@@ -142,6 +148,7 @@ mod tests {
             serial: "4711".into(),
             slot: 3,
             pin: PinState::Good,
+            so_pin: PinState::Good,
             pin_set: true,
             pin_length: (4, 255),
             login_required: true,

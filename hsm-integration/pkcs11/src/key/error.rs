@@ -42,6 +42,14 @@ pub enum KeyError {
         /// All that match.
         found: Vec<Uri>,
     },
+    /// The token was asked for one key and shows another: its module has mixed up its objects.
+    #[error("asked for {wanted}, token shows {shown}")]
+    MixedUp {
+        /// As given.
+        wanted: Uri,
+        /// What the object found says of itself.
+        shown: Uri,
+    },
     /// The key can leave the token.
     #[error("private key {key} is not confined to the token: {attribute} is {state}")]
     Exportable {
@@ -140,6 +148,11 @@ impl Explain for KeyError {
             Self::TwoKeys { .. } => {
                 ("HSM-TWO-KEYS", Kind::Refused, "add id=... to the key URI, or remove the key that is not wanted")
             }
+            Self::MixedUp { .. } => (
+                "HSM-KEY-MIXED-UP",
+                Kind::Unavailable,
+                "the key was not used; end this program and start it again, the module may have lost count of its objects",
+            ),
             Self::Exportable { .. } => (
                 "HSM-KEY-EXPORTABLE",
                 Kind::Refused,

@@ -11,6 +11,7 @@ fn status() -> TokenStatus {
         serial: "4711".into(),
         slot: 0,
         pin: PinState::Good,
+        so_pin: PinState::Good,
         pin_set: true,
         pin_length: (4, 8),
         login_required: true,
