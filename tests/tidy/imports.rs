@@ -16,6 +16,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pouch-cli", &["openpgp-pkcs11", "pouch-console", "pouch-format", "pouch-platform"]),
     ("pouch-softtoken", &["openpgp-pkcs11", "pouch-cli", "pouch-console"]),
     (
+        "pouch-ceremony",
+        &[
+            "openpgp-pkcs11",
+            "pouch-cli",
+            "pouch-console",
+            "pouch-format",
+            "pouch-platform",
+            "pouch-shares",
+            "pouch-softtoken",
+        ],
+    ),
+    (
         "pouch-seal",
         &[
             "openpgp-pkcs11",
@@ -48,7 +60,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("cryptoki", &["openpgp-pkcs11", "pouch-softtoken"]),
     ("tar", &["pouch-archive"]),
     ("zstd", &["pouch-seal", "pouch-open"]),
-    ("sequoia-openpgp", &["openpgp-pkcs11", "pouch-softtoken", "pouch-seal", "pouch-open", "pouch-import"]),
+    (
+        "sequoia-openpgp",
+        &["openpgp-pkcs11", "pouch-softtoken", "pouch-ceremony", "pouch-seal", "pouch-open", "pouch-import"],
+    ),
     ("embedded-hal", &["pouch-panel"]),
     ("object_store", &["pouch-vault"]),
     ("indicatif", &["pouch-console"]),

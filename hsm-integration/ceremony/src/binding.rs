@@ -79,7 +79,8 @@ impl Explain for BindingError {
             Self::File(error) => error.explain(),
             Self::Problems { problems, .. } => {
                 let failure = Failure::new("CEREMONY-BINDING", Exit::Config, self);
-                let failure = problems.iter().fold(failure, |failure, problem| failure.fact(&problem.field, &problem.what));
+                let failure =
+                    problems.iter().fold(failure, |failure, problem| failure.fact(&problem.field, &problem.what));
                 failure.hint("nothing was done; correct the binding")
             }
         }
@@ -133,7 +134,11 @@ impl Binding {
                 ("so_pin_file", token.so_pin == Some(Custody::File), &bound.so_pin_file),
             ];
             for (field, wanted, file) in files {
-                let what = if wanted { "is missing: the plan keeps this PIN in a file" } else { "the plan does not keep this PIN in a file" };
+                let what = if wanted {
+                    "is missing: the plan keeps this PIN in a file"
+                } else {
+                    "the plan does not keep this PIN in a file"
+                };
                 unless(wanted == file.is_some(), format!("token.{name}.{field}"), what);
             }
         }

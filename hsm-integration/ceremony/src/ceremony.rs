@@ -5,7 +5,7 @@ use crate::dialog::Dialog;
 use crate::made::Made;
 use crate::people::Role;
 use crate::plan::{Name, Plan, Reviewed};
-use crate::transcript::{Event, Fact, Mode, Reading, Transcript};
+use crate::transcript::{Ending, Event, FILE, Fact, Mode, Reading, SIGNATURE_FILE, Transcript};
 use jiff::Timestamp;
 use openpgp_pkcs11::{KeyVersion, LoggedIn, Uri};
 use openssl::sha::sha256;
@@ -37,6 +37,8 @@ pub struct Ceremony<'d> {
     pub step: String,
     /// Of this tool's file.
     pub tool: Sha256Digest,
+    /// Whether the last line is written, and only the signature is missing.
+    pub(crate) closed: bool,
     pub(crate) transcript: Transcript,
     pub(crate) sessions: BTreeMap<Name, LoggedIn>,
 }
@@ -61,11 +63,12 @@ impl<'d> Ceremony<'d> {
     pub fn open(dir: Dir, occasion: Occasion, dialog: &'d mut dyn Dialog) -> Result<Self, Failure> {
         let tool = tool_digest()?;
         let Occasion { reviewed, binding, binding_digest, mode } = occasion;
-        let (transcript, made, event) = if dir.exists(crate::transcript::FILE).map_err(explain::dir)? {
+        let (transcript, made, event) = if dir.exists(FILE).map_err(explain::dir)? {
             let reading = Reading::unfinished(&dir)?;
-            same_ceremony(&reading, &reviewed, mode)?;
+            same_ceremony(&dir, &reading, &reviewed, mode)?;
             let made = Made::of(&reading.lines);
-            (Transcript::resume(dir, &reading)?, made, Event::Resume { tool_sha256: tool })
+            let event = (!reading.is_closed()).then_some(Event::Resume { tool_sha256: tool });
+            (Transcript::resume(dir, &reading)?, made, event)
         } else {
             let event = Event::Begin {
                 mode,
@@ -76,12 +79,17 @@ impl<'d> Ceremony<'d> {
                 tool: format!("pouch-ceremony {}", env!("CARGO_PKG_VERSION")),
                 tool_sha256: tool,
             };
-            (Transcript::create(dir)?, Made::default(), event)
+            (Transcript::create(dir)?, Made::default(), Some(event))
         };
-        let (step, sessions) = (String::new(), BTreeMap::new());
-        let mut ceremony = Self { reviewed, binding, mode, dialog, made, step, tool, transcript, sessions };
-        ceremony.write(&event)?;
+        let (step, sessions, closed) = (String::new(), BTreeMap::new(), event.is_none());
+        let mut ceremony = Self { reviewed, binding, mode, dialog, made, step, tool, closed, transcript, sessions };
+        event.map_or(Ok(()), |event| ceremony.write(&event))?;
         Ok(ceremony)
+    }
+
+    /// The transcript's last line, by its digest, and how many there are.
+    pub fn record(&self) -> (Sha256Digest, u64) {
+        (self.transcript.end(), self.transcript.lines())
     }
 
     /// The plan.
@@ -160,7 +168,7 @@ impl<'d> Ceremony<'d> {
     }
 }
 
-fn same_ceremony(reading: &Reading, reviewed: &Reviewed, mode: Mode) -> Result<(), Failure> {
+fn same_ceremony(dir: &Dir, reading: &Reading, reviewed: &Reviewed, mode: Mode) -> Result<(), Failure> {
     let other = |what: &str, then: String, now: String| {
         Failure::new("CEREMONY-OTHER", Exit::Refused, format!("the folder holds a ceremony of another {what}"))
             .fact("there", then)
@@ -174,6 +182,7 @@ fn same_ceremony(reading: &Reading, reviewed: &Reviewed, mode: Mode) -> Result<(
         Some(Event::Begin { mode: then, .. }) if *then != mode => {
             Err(other("kind", format!("{then:?}"), format!("{mode:?}")))
         }
+        _ if reading.ending() == Some(Ending::Done) && !dir.exists(SIGNATURE_FILE).map_err(explain::dir)? => Ok(()),
         _ if reading.is_closed() => {
             Err(Failure::new("CEREMONY-CLOSED", Exit::Refused, "the folder holds a ceremony that is closed")
                 .hint("nothing was done; hold another one in a new folder"))
@@ -185,7 +194,7 @@ fn same_ceremony(reading: &Reading, reviewed: &Reviewed, mode: Mode) -> Result<(
 /// SHA-256 of this program's file.
 fn tool_digest() -> Result<Sha256Digest, Failure> {
     let path = std::env::current_exe();
-    let bytes = path.and_then(|path| std::fs::read(path));
+    let bytes = path.and_then(std::fs::read);
     let bytes = bytes.map_err(|error| {
         Failure::new("CEREMONY-TOOL", Exit::Unavailable, format!("this program cannot read its own file: {error}"))
             .hint("nothing was done; run it from where it can be read")

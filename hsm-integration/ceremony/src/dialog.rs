@@ -41,13 +41,14 @@ pub fn given_up() -> Failure {
         .hint("what was done is in the transcript; the same command goes on from there")
 }
 
-/// Whether a failure means that nobody answers any more.
-pub(crate) fn is_given_up(failure: &Failure) -> bool {
-    failure.id == "CEREMONY-STOPPED" || failure.id == "CEREMONY-DIALOG"
-}
-
 /// The terminal does not do what it should.
 pub fn broken(what: &str, reason: impl std::fmt::Display) -> Failure {
     Failure::new("CEREMONY-DIALOG", Exit::Unavailable, format!("{what}: {reason}"))
         .hint("what was done is in the transcript; run the command at a terminal, and it goes on from there")
+}
+
+/// Words to be read aloud, eight in a row.
+pub(crate) fn spoken(words: &str) -> String {
+    let words: Vec<&str> = words.split(' ').collect();
+    pouch_console::words(&words, 8)
 }

@@ -1,7 +1,6 @@
 //! The loop of a ceremony: announce, confirm, do, write down. Whatever happens, the transcript knows before anybody goes on.
 
 use crate::ceremony::Ceremony;
-use crate::dialog::is_given_up;
 use crate::people::Role;
 use crate::steps::{self, Step, Work};
 use crate::transcript::{Ending, Event};
@@ -21,6 +20,9 @@ enum Choice {
 /// The ceremony stopped and can be resumed (`CEREMONY-STOPPED`, or the transcript cannot be written), or it was closed as
 /// failed (`CEREMONY-FAILED`).
 pub fn hold(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
+    if ceremony.closed {
+        return work::close::sign_closed(ceremony);
+    }
     for step in steps::of(&ceremony.reviewed.plan) {
         if !ceremony.made.is_finished(&step.work.to_string()) {
             pass(ceremony, &step)?;
@@ -35,11 +37,15 @@ fn pass(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
         announce(ceremony, step)?;
         let failure = match attempt(ceremony, step) {
             Ok(()) => return Ok(()),
-            Err(failure) if is_given_up(&failure) => return Err(failure),
+            Err(failure) if stops(&failure) => return Err(failure),
             Err(failure) => failure,
         };
         let id = step.work.to_string();
-        ceremony.write(&Event::Failure { step: id.clone(), error: failure.id.clone(), message: failure.message.clone() })?;
+        ceremony.write(&Event::Failure {
+            step: id.clone(),
+            error: failure.id.clone(),
+            message: failure.message.clone(),
+        })?;
         ceremony.dialog.say(&format!("\n{}", failure.render(false)))?;
         match choose(ceremony, step)? {
             Choice::Again => {}
@@ -51,6 +57,11 @@ fn pass(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
             Choice::Close(reason) => return close_failed(ceremony, step, reason),
         }
     }
+}
+
+/// Nobody answers any more, or there is nothing left to repeat but the signature.
+fn stops(failure: &Failure) -> bool {
+    ["CEREMONY-STOPPED", "CEREMONY-DIALOG", work::close::UNSIGNED].contains(&failure.id.as_str())
 }
 
 fn announce(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
@@ -72,7 +83,8 @@ fn attempt(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
     let id = step.work.to_string();
     ceremony.write(&Event::Done { step: id.clone(), facts: facts.clone() })?;
     ceremony.made.finish(&id, &facts);
-    let shown: Vec<String> = facts.iter().flat_map(crate::transcript::fact).map(|(k, v)| format!("  {k:18}{v}")).collect();
+    let shown: Vec<String> =
+        facts.iter().flat_map(crate::transcript::fact).map(|(k, v)| format!("  {k:18}{v}")).collect();
     ceremony.dialog.say(&format!("{}\ndone\n", shown.join("\n")))
 }
 
@@ -92,7 +104,8 @@ fn choose(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<Choice, Failure> {
 
 fn reason(ceremony: &mut Ceremony<'_>, role: Role) -> Result<String, Failure> {
     loop {
-        let reason = ceremony.ask(role, "Why, in one line, for the record:", "the step failed in an unattended rehearsal")?;
+        let reason =
+            ceremony.ask(role, "Why, in one line, for the record:", "the step failed in an unattended rehearsal")?;
         if !reason.trim().is_empty() {
             return Ok(reason);
         }
@@ -103,6 +116,7 @@ fn reason(ceremony: &mut Ceremony<'_>, role: Role) -> Result<String, Failure> {
 fn close_failed(ceremony: &mut Ceremony<'_>, step: &Step, reason: String) -> Result<(), Failure> {
     ceremony.write(&Event::Close { ending: Ending::Failed, reason: Some(reason), signed_by: None })?;
     let message = format!("the ceremony was closed as failed at step {}, {}", step.number, step.work);
-    Err(Failure::new("CEREMONY-FAILED", Exit::Unavailable, message)
-        .hint("the folder is the record of it; whatever was made in a token is still there: begin anew with empty tokens"))
+    Err(Failure::new("CEREMONY-FAILED", Exit::Unavailable, message).hint(
+        "the folder is the record of it; whatever was made in a token is still there: begin anew with empty tokens",
+    ))
 }

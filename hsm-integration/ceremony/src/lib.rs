@@ -28,3 +28,5 @@ pub mod steps;
 pub mod transcript;
 pub mod unattended;
 mod work;
+
+pub use work::certificate_file;

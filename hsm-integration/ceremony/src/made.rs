@@ -3,7 +3,6 @@
 use crate::people::Role;
 use crate::plan::Name;
 use crate::transcript::{Event, Fact, Line};
-use jiff::Timestamp;
 use pouch_format::{Fingerprint, Sha256Digest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +13,6 @@ pub struct Made {
     finished: BTreeSet<String>,
     names: BTreeMap<Role, String>,
     tokens: BTreeMap<Name, String>,
-    keys: BTreeMap<Name, (String, Timestamp)>,
     certificates: BTreeMap<Name, Fingerprint>,
     files: BTreeMap<String, Sha256Digest>,
 }
@@ -36,17 +34,19 @@ impl Made {
     /// Takes what came of a step.
     pub fn finish(&mut self, step: &str, facts: &[Fact]) {
         self.finished.insert(step.to_owned());
-        for fact in facts {
-            match fact.clone() {
-                Fact::People { names } => self.names = names,
-                Fact::Token { token, uri } => drop(self.tokens.insert(token, uri)),
-                Fact::Key { key, uri, created, .. } => drop(self.keys.insert(key, (uri, created))),
-                Fact::Certificate { certificate, fingerprint, .. } => {
-                    self.certificates.insert(certificate, fingerprint);
-                }
-                Fact::File { name, sha256 } => drop(self.files.insert(name, sha256)),
-                Fact::Shares { .. } | Fact::Proof { .. } | Fact::Destroyed { .. } => {}
+        facts.iter().for_each(|fact| self.learn(fact));
+    }
+
+    /// Takes one fact, also of a step that is not done yet.
+    pub fn learn(&mut self, fact: &Fact) {
+        match fact.clone() {
+            Fact::People { names } => self.names = names,
+            Fact::Token { token, uri } => drop(self.tokens.insert(token, uri)),
+            Fact::Certificate { certificate, fingerprint, .. } => {
+                self.certificates.insert(certificate, fingerprint);
             }
+            Fact::File { name, sha256 } => drop(self.files.insert(name, sha256)),
+            Fact::Key { .. } | Fact::Shares { .. } | Fact::Proof { .. } | Fact::Destroyed { .. } => {}
         }
     }
 
@@ -63,11 +63,6 @@ impl Made {
     /// The URI by which a token called itself.
     pub fn token(&self, name: &Name) -> Option<&str> {
         self.tokens.get(name).map(String::as_str)
-    }
-
-    /// When a key was made.
-    pub fn key_created(&self, name: &Name) -> Option<Timestamp> {
-        self.keys.get(name).map(|(_, created)| *created)
     }
 
     /// The fingerprint of a certificate that was made or accepted.

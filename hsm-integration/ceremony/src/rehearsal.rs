@@ -91,9 +91,8 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn token(&mut self, name: &Name, token: &TokenPlan) -> Result<(), Failure> {
         let mut uri = Uri::token_of_module(&token.label, "softhsm2");
-        let file = |custody: Option<Custody>, kind: &str| {
-            (custody == Some(Custody::File)).then(|| format!("{name}.{kind}"))
-        };
+        let file =
+            |custody: Option<Custody>, kind: &str| (custody == Some(Custody::File)).then(|| format!("{name}.{kind}"));
         let user_pin_file = file(Some(token.user_pin), "pin");
         if token.state == State::Empty {
             uri = Uri::of_module("softhsm2");
@@ -133,7 +132,8 @@ impl Stage<'_> {
                 let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error);
                 let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
                 let plan = plan.map_err(|error| failed(error.to_string()))?;
-                let shares = plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
+                let shares =
+                    plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
                 let papers = self.dir.subdir(PAPERS).map_err(explain::dir)?;
                 for share in shares {
                     let words: Vec<&str> = share.words().collect();

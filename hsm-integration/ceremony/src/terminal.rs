@@ -3,7 +3,7 @@
 use openpgp_pkcs11::secrecy::SecretString;
 use pouch_ceremony::dialog::{Dialog, broken, given_up};
 use pouch_ceremony::people::Role;
-use pouch_console::{Failure, escape_lines, text};
+use pouch_console::{Failure, escape_lines};
 use pouch_platform::{TtyError, read_secret_from};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -79,7 +79,7 @@ impl Dialog for Terminal {
         let copied = self.show_private(&format!(
             "{ENTER}[{role}] These are the {} words of your share of the {about}.\r\nCopy them to your paper; they are not shown again.\r\n\r\n{}\r\n",
             words.len(),
-            text::words(words, 4).replace('\n', "\r\n"),
+            pouch_console::words(words, 4).replace('\n', "\r\n"),
         ));
         let copied = copied.and_then(|()| self.read_secret("Press Enter when you have copied them: "));
         // The words leave the screen also when the input ended.

@@ -11,6 +11,8 @@ mod replace;
 mod token;
 mod trust;
 
+pub use accept::read as certificate_file;
+
 use crate::ceremony::Ceremony;
 use crate::steps::Work;
 use crate::transcript::Fact;
@@ -26,7 +28,7 @@ pub(crate) fn perform(ceremony: &mut Ceremony<'_>, work: &Work) -> Result<Vec<Fa
         Work::Accept(name) => accept::accept(ceremony, name),
         Work::Initialise(name) => token::initialise(ceremony, name),
         Work::Generate(name) => key::generate(ceremony, name),
-        Work::Backup(name) => key::backup(ceremony, name),
+        Work::Backup(name) => Err(crate::ceremony::missing("backup", name)),
         Work::Certify(name) => certificate::make(ceremony, name),
         Work::Prove(name) => proof::prove(ceremony, name),
         Work::Revocations(name) => certificate::revocations(ceremony, name),

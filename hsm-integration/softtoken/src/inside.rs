@@ -13,6 +13,7 @@ use openpgp_pkcs11::{
     initialise_token,
     secrecy::{ExposeSecret, SecretString},
 };
+use pouch_console::{Exit, Failure};
 use sequoia_openpgp::{
     Cert,
     armor::{Kind, Writer},
@@ -21,8 +22,12 @@ use sequoia_openpgp::{
 use std::{
     fs::{DirBuilder, OpenOptions},
     io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::{
+        fs::{DirBuilderExt, OpenOptionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
+    process::Command,
 };
 
 const HEADER: &str = "# DEMO, throw-away: the PINs lie beside these keys, which protect nothing.\n";
@@ -128,4 +133,27 @@ fn random_pin() -> Result<SecretString, SoftTokenError> {
 fn at(path: &Path) -> impl Fn(std::io::Error) -> SoftTokenError + use<> {
     let path = path.to_owned();
     move |error| SoftTokenError::File { path: path.clone(), reason: error.to_string() }
+}
+
+/// SoftHSM reads the variable of this very process, which cannot safely change its own environment: it starts
+/// itself again, once.
+///
+/// # Errors
+/// The directory cannot be made, or the program not be started.
+pub fn start_with_config(directory: &Path, make: bool) -> Result<(), Failure> {
+    let config = if make { prepare(directory)? } else { config_file(&absolute(directory)?) };
+    if std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from).as_ref() == Some(&config) {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(|error| broken(&error))?;
+    let error = Command::new(program).args(std::env::args_os().skip(1)).env(CONFIG_VARIABLE, config).exec();
+    Err(broken(&error))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| broken(&error))
+}
+
+fn broken(error: &std::io::Error) -> Failure {
+    Failure::new("SOFTTOKEN-START", Exit::Unavailable, format!("this program cannot start itself again: {error}"))
 }

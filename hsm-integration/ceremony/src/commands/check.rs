@@ -4,7 +4,7 @@ use crate::cli::CheckArgs;
 use pouch_ceremony::binding::Binding;
 use pouch_ceremony::plan::Plan;
 use pouch_ceremony::steps;
-use pouch_console::{Exit, Failure, Output, text};
+use pouch_console::{Exit, Failure, Output, table, words};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &CheckArgs, output: &Output) -> Result<Exit, Failur
 
 fn human(checked: &Checked) -> String {
     let people = checked.people;
-    let words: Vec<&str> = checked.plan_words.split(' ').collect();
+    let spoken: Vec<&str> = checked.plan_words.split(' ').collect();
     let rows: Vec<[String; 4]> = checked
         .steps
         .iter()
@@ -66,10 +66,10 @@ fn human(checked: &Checked) -> String {
         checked.title,
         checked.purpose,
         checked.plan_sha256,
-        text::words(&words, 8),
+        words(&spoken, 8),
         people.custodians,
         people.threshold,
         people.witnesses,
-        text::table(["step", "what", "id", ""], &rows)
+        table(["step", "what", "id", ""], &rows)
     )
 }

@@ -13,7 +13,7 @@ use pouch_ceremony::unattended::Actor;
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure, Output};
 use pouch_platform::{Dir, Lock};
-use pouch_softtoken::start_with_config;
+use pouch_softtoken::inside::start_with_config;
 use serde_json::json;
 use std::io::stderr;
 use std::path::Path;

@@ -12,9 +12,6 @@ pub(crate) fn run(arguments: &VerifyArgs, output: &Output) -> Result<Exit, Failu
     let signer = certificate_file(&arguments.certificate)?;
     let dir = Dir::open(&arguments.folder).map_err(explain::dir)?;
     let verdict = transcript::verify(&dir, &signer).map_err(explain::dir)?;
-    if arguments.show {
-        output.note(transcript::render(&verdict.reading.lines));
-    }
     if !verdict.evidence.is_empty() {
         return Err(refused(&verdict));
     }
@@ -26,7 +23,9 @@ pub(crate) fn run(arguments: &VerifyArgs, output: &Output) -> Result<Exit, Failu
             "transcript_end": verdict.reading.end, "findings": findings,
         }),
         || {
-            let mut text = format!(
+            let mut text =
+                if arguments.show { transcript::render(&verdict.reading.lines) + "\n" } else { String::new() };
+            text += &format!(
                 "the transcript of {} lines is whole and signed by {fingerprint}\nlast line {}\n",
                 verdict.reading.lines.len(),
                 verdict.reading.end

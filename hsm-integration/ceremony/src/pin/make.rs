@@ -1,7 +1,7 @@
 //! Making a PIN and giving it to those who hold it, before any token has it: nobody can lose what they have not proven to have.
 
-use super::quorum::{self, Words};
 use super::about;
+use super::quorum::{self, Words};
 use crate::ceremony::Ceremony;
 use crate::people::Role;
 use crate::plan::{Custody, Name};
@@ -64,7 +64,8 @@ fn split(ceremony: &mut Ceremony<'_>, token: &Name, which: &str) -> Result<Pin, 
     let about = about(which, token);
     let pin = random()?;
     let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error).hint("no share was handed out");
-    let plan = pouch_shares::Plan::new(people.threshold, people.custodians).map_err(|error| failed(error.to_string()))?;
+    let plan =
+        pouch_shares::Plan::new(people.threshold, people.custodians).map_err(|error| failed(error.to_string()))?;
     let shares = plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
     let set = shares.first().map(pouch_shares::Share::identifier).unwrap_or_default();
     for share in &shares {
@@ -76,15 +77,10 @@ fn split(ceremony: &mut Ceremony<'_>, token: &Name, which: &str) -> Result<Pin, 
 }
 
 /// Shows a custodian the words, and has them typed back from the paper.
-fn hand_out(
-    ceremony: &mut Ceremony<'_>,
-    role: Role,
-    about: &str,
-    share: &pouch_shares::Share,
-) -> Result<(), Failure> {
+fn hand_out(ceremony: &mut Ceremony<'_>, role: Role, about: &str, share: &pouch_shares::Share) -> Result<(), Failure> {
     let words: Vec<&str> = share.words().collect();
     let name = ceremony.made.name(role).unwrap_or("whose name was not taken").to_owned();
-    ceremony.dialog.say(&format!("\nThe {role}, {name}, comes to the private terminal; nobody else looks.\n"))?;
+    ceremony.dialog.say(&format!("\n{name}, {role}, comes to the private terminal; nobody else looks.\n"))?;
     ceremony.dialog.show_secret(role, about, &words)?;
     let expected = Words::of(share);
     for _ in 0..PATIENCE {
@@ -97,8 +93,12 @@ fn hand_out(
             Err(error) => ceremony.dialog.say(&format!("{error}\n"))?,
         }
     }
-    Err(Failure::new("CEREMONY-SHARES", Exit::Usage, format!("the {role} did not type back the share in {PATIENCE} tries"))
-        .hint("no token has this PIN; the papers of this step are void, destroy them and repeat the step"))
+    Err(Failure::new(
+        "CEREMONY-SHARES",
+        Exit::Usage,
+        format!("the {role} did not type back the share in {PATIENCE} tries"),
+    )
+    .hint("no token has this PIN; the papers of this step are void, destroy them and repeat the step"))
 }
 
 fn choose(ceremony: &mut Ceremony<'_>, about: &str) -> Result<SecretString, Failure> {

@@ -4,7 +4,6 @@ use super::{Certificate, Custody, Key, Name, Plan, State, VERSION};
 use openpgp_pkcs11::{Algorithm, Usage};
 use pouch_console::config::ConfigError;
 use pouch_console::{Exit, Explain, Failure};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Longest title, purpose and reason, in bytes.
@@ -48,7 +47,8 @@ impl Explain for PlanError {
             Self::File(error) => error.explain(),
             Self::Problems { problems, .. } => {
                 let failure = Failure::new("CEREMONY-PLAN", Exit::Data, self);
-                let failure = problems.iter().fold(failure, |failure, problem| failure.fact(&problem.field, &problem.what));
+                let failure =
+                    problems.iter().fold(failure, |failure, problem| failure.fact(&problem.field, &problem.what));
                 failure.hint("nothing was done; correct the plan and have it reviewed again")
             }
         }
@@ -100,9 +100,11 @@ impl Check<'_> {
 
     fn people(&mut self) {
         let people = self.plan.people;
-        let split = self.plan.token.values().any(|token| {
-            token.user_pin == Custody::Quorum || token.so_pin == Some(Custody::Quorum)
-        });
+        let split = self
+            .plan
+            .token
+            .values()
+            .any(|token| token.user_pin == Custody::Quorum || token.so_pin == Some(Custody::Quorum));
         if split || people.custodians > 0 {
             let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
             self.unless(plan.is_ok(), "people", plan.err().map(|error| error.to_string()).unwrap_or_default());
@@ -118,7 +120,8 @@ impl Check<'_> {
             let twice = self.plan.token.iter().any(|(other, their)| other != name && their.label == token.label);
             self.unless(!twice, field("label"), format!("\"{}\" is the label of another token too", token.label));
             let wants_officer = token.state != State::Ready;
-            let officer = if wants_officer { "is missing: the token is initialised" } else { "is not used: the token is ready" };
+            let officer =
+                if wants_officer { "is missing: the token is initialised" } else { "is not used: the token is ready" };
             self.unless(token.so_pin.is_some() == wants_officer, field("so_pin"), officer);
         }
     }
@@ -144,7 +147,11 @@ impl Check<'_> {
                     field("backup"),
                     "the key is not exportable; make a second key in the backup token, and name both in `encryption`",
                 ),
-                (None, true) => self.unless(false, field("exportable"), "there is no backup; a key that may be copied and is not, may be stolen"),
+                (None, true) => self.unless(
+                    false,
+                    field("exportable"),
+                    "there is no backup; a key that may be copied and is not, may be stolen",
+                ),
                 (None, false) => {}
             }
         }
@@ -168,7 +175,11 @@ impl Check<'_> {
     fn key(&mut self, field: String, name: &Name, does: &str, can: fn(Algorithm) -> bool) {
         match self.plan.key.get(name) {
             None => self.unless(false, field, format!("\"{name}\" is no key of this plan")),
-            Some(key) => self.unless(can(key.algorithm), field, format!("key {name} is {}, which does not {does}", key.algorithm)),
+            Some(key) => self.unless(
+                can(key.algorithm),
+                field,
+                format!("key {name} is {}, which does not {does}", key.algorithm),
+            ),
         }
     }
 
@@ -186,7 +197,11 @@ impl Check<'_> {
             }
             for key in keys_of(certificate) {
                 let uses = keys_of(certificate).filter(|other| *other == key).count();
-                self.unless(uses == 1, field("primary"), format!("key {key} is used {uses} times; each use needs a key of its own"));
+                self.unless(
+                    uses == 1,
+                    field("primary"),
+                    format!("key {key} is used {uses} times; each use needs a key of its own"),
+                );
             }
             let days = certificate.valid_days.unwrap_or(1);
             self.unless((1..=MAX_DAYS).contains(&days), field("valid_days"), format!("is {days}; 1 to {MAX_DAYS}"));
@@ -226,7 +241,11 @@ impl Check<'_> {
     fn ours(&mut self, field: &str, name: &Name, known_only: bool) {
         let known = self.plan.known.get(name).is_some_and(|known| known.primary.is_some());
         let made = !known_only && self.plan.certificate.contains_key(name);
-        self.unless(known || made, field, format!("\"{name}\" is no certificate whose primary key is in a token of this plan"));
+        self.unless(
+            known || made,
+            field,
+            format!("\"{name}\" is no certificate whose primary key is in a token of this plan"),
+        );
     }
 
     fn trust(&mut self) {
@@ -240,7 +259,11 @@ impl Check<'_> {
         for (registry, signers) in &trust.registry {
             let field = |what: &str| format!("trust.registry.{registry}.{what}");
             for name in &signers.signers {
-                self.unless(named(self.plan, name), field("signers"), format!("\"{name}\" is no certificate of this plan"));
+                self.unless(
+                    named(self.plan, name),
+                    field("signers"),
+                    format!("\"{name}\" is no certificate of this plan"),
+                );
             }
             let good = (1..=signers.signers.len()).contains(&signers.threshold);
             let what = format!("is {}; 1 to {}, its signers", signers.threshold, signers.signers.len());

@@ -10,6 +10,7 @@ mod verify;
 
 pub use event::{Ending, Event, Fact, Line, Mode};
 pub use read::{Fault, Reading};
+pub(crate) use render::fact;
 pub use render::render;
 pub use verify::{Evidence, Verdict, verify};
 

@@ -1,6 +1,6 @@
 //! Reading a transcript: every line, and every place where the chain does not hold.
 
-use super::event::{Event, Line};
+use super::event::{Ending, Event, Line};
 use super::{FILE, NOTHING};
 use openssl::sha::sha256;
 use pouch_console::{Exit, Explain, Failure};
@@ -37,7 +37,9 @@ pub enum Fault {
         reason: String,
     },
     /// The digest of the line before is another.
-    #[error("line {line} does not follow the line before it: one of the two was altered, or lines are missing, added or moved")]
+    #[error(
+        "line {line} does not follow the line before it: one of the two was altered, or lines are missing, added or moved"
+    )]
     Broken {
         /// Where.
         line: u64,
@@ -132,7 +134,15 @@ impl Reading {
 
     /// Whether the last line closed the ceremony.
     pub fn is_closed(&self) -> bool {
-        matches!(self.lines.last(), Some(Line { event: Event::Close { .. }, .. }))
+        self.ending().is_some()
+    }
+
+    /// How the ceremony ended, if its last line says so.
+    pub fn ending(&self) -> Option<Ending> {
+        match self.lines.last()?.event {
+            Event::Close { ending, .. } => Some(ending),
+            _ => None,
+        }
     }
 
     /// Reads the bytes of a transcript.
@@ -193,10 +203,8 @@ impl Walk {
         match event {
             Event::Begin { .. } if number != 1 => self.faults.push(Fault::AfterEnd { line: number }),
             Event::Step { step, .. } => self.current = Some(step.clone()),
-            Event::Done { step, .. } | Event::Exception { step, .. } => {
-                if self.current.take().as_ref() != Some(step) {
-                    self.faults.push(Fault::Order { line: number, step: step.clone() });
-                }
+            Event::Done { step, .. } | Event::Exception { step, .. } if self.current.take().as_ref() != Some(step) => {
+                self.faults.push(Fault::Order { line: number, step: step.clone() });
             }
             Event::Close { .. } => self.closed = true,
             _ => {}

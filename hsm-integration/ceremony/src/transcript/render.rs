@@ -26,8 +26,7 @@ fn sentence(event: &Event) -> String {
         Event::Resume { .. } => "the ceremony was interrupted and goes on".to_owned(),
         Event::Step { number, step, title } => format!("step {number}  {}  [{}]", escape(title), escape(step)),
         Event::Answer { role, question, answer, .. } => {
-            let asked = question.lines().last().unwrap_or_default();
-            format!("{role} was asked: {} - answered \"{}\"", escape(asked), escape(answer))
+            format!("{role} was asked: {} - answered \"{}\"", escape(&asked(question)), escape(answer))
         }
         Event::Done { .. } => "done".to_owned(),
         Event::Failure { error, message, .. } => format!("FAILED [{}] {}", escape(error), escape(message)),
@@ -37,6 +36,13 @@ fn sentence(event: &Event) -> String {
             format!("the ceremony is closed as FAILED: {}", escape(reason.as_deref().unwrap_or("no reason given")))
         }
     }
+}
+
+/// The question in one line: how to answer is not worth repeating.
+fn asked(question: &str) -> String {
+    let mut lines = question.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("Type "));
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_some() { format!("{first} ...") } else { first.to_owned() }
 }
 
 fn details(event: &Event) -> Vec<(String, String)> {

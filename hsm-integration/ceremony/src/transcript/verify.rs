@@ -1,8 +1,8 @@
 //! Judging a finished transcript: chain, closing line, signature, and the files that it names.
 
+use super::SIGNATURE_FILE;
 use super::event::{Ending, Event, Fact, Line, Mode};
 use super::read::{Fault, Reading};
-use super::{FILE, SIGNATURE_FILE};
 use openssl::sha::sha256;
 use pouch_format::{Fingerprint, Sha256Digest};
 use pouch_platform::{Dir, DirError};
@@ -108,10 +108,7 @@ pub fn verify(dir: &Dir, signer: &Cert) -> Result<Verdict, DirError> {
         Event::Begin { mode, .. } => Some(mode),
         _ => None,
     });
-    let ending = reading.lines.last().and_then(|line| match line.event {
-        Event::Close { ending, .. } => Some(ending),
-        _ => None,
-    });
+    let ending = reading.ending();
     let count = |wanted: fn(&Event) -> bool| reading.lines.iter().filter(|line| wanted(&line.event)).count();
     let exceptions = count(|event| matches!(event, Event::Exception { .. }));
     let failures = count(|event| matches!(event, Event::Failure { .. }));
@@ -149,7 +146,7 @@ fn signature(dir: &Dir, reading: &Reading, signer: &Cert) -> Result<(), Evidence
     let none = |reason: &str| Evidence::NoSignature { reason: reason.to_owned() };
     let pile = PacketPile::from_bytes(&bytes).map_err(|error| none(&error.to_string()))?;
     let mut packets = pile.into_children();
-    let (Some(Packet::Signature(mut signature)), None) = (packets.next(), packets.next()) else {
+    let (Some(Packet::Signature(signature)), None) = (packets.next(), packets.next()) else {
         return Err(none("it holds other packets, or several"));
     };
     if signature.typ() != SignatureType::Binary {
@@ -170,14 +167,11 @@ fn signature(dir: &Dir, reading: &Reading, signer: &Cert) -> Result<(), Evidence
     let mut keys = valid.keys().alive().revoked(false).for_signing();
     let key = keys.find(|key| issuers.iter().any(|issuer| issuer.aliases(key.key().key_handle())));
     let key = key.ok_or_else(|| bad("none of its signing keys made it".to_owned()))?;
-    signature.verify_document(key.key(), &reading.bytes).map_err(|error| bad(error.to_string()))?;
+    signature.verify_message(key.key(), &reading.bytes).map_err(|error| bad(error.to_string()))?;
     policy_accepts(&policy, &signature).map_err(bad)
 }
 
-fn policy_accepts(
-    policy: &StandardPolicy<'_>,
-    signature: &sequoia_openpgp::packet::Signature,
-) -> Result<(), String> {
+fn policy_accepts(policy: &StandardPolicy<'_>, signature: &sequoia_openpgp::packet::Signature) -> Result<(), String> {
     use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _};
     policy.signature(signature, HashAlgoSecurity::CollisionResistance).map_err(|error| error.to_string())
 }

@@ -1,11 +1,12 @@
 //! A certificate that exists: ours from before, or that of the other side. It counts once people have compared it.
 
 use crate::ceremony::{Ceremony, missing};
+use crate::dialog::spoken;
 use crate::people::Role;
 use crate::plan::Name;
 use crate::transcript::{Fact, Mode};
 use pouch_cli::explain;
-use pouch_console::{Exit, Failure, escape, text};
+use pouch_console::{Exit, Failure, escape};
 use pouch_format::Fingerprint;
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::cert::CertParser;
@@ -25,21 +26,24 @@ pub(super) fn accept(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fac
     if let Some(pinned) = known.fingerprint.filter(|_| ceremony.mode == Mode::Run)
         && pinned != fingerprint
     {
-        return Err(Failure::new("CEREMONY-FINGERPRINT", Exit::Refused, format!("{} is another certificate", file.display()))
-            .fact("there", fingerprint)
-            .fact("plan", pinned)
-            .hint("nothing was accepted; find out where the file comes from"));
+        return Err(Failure::new(
+            "CEREMONY-FINGERPRINT",
+            Exit::Refused,
+            format!("{} is another certificate", file.display()),
+        )
+        .fact("there", fingerprint)
+        .fact("plan", pinned)
+        .hint("nothing was accepted; find out where the file comes from"));
     }
-    let user_ids: Vec<String> = cert.userids().map(|id| escape(&String::from_utf8_lossy(id.userid().value()))).collect();
-    let words = fingerprint.words();
-    let words: Vec<&str> = words.split(' ').collect();
+    let user_ids: Vec<String> =
+        cert.userids().map(|id| escape(&String::from_utf8_lossy(id.userid().value()))).collect();
     let question = format!(
         "Certificate \"{name}\" of {}\nfingerprint {fingerprint}\n{}\nCompare it with the paper of its owner, who reads the words aloud.",
         user_ids.join(", "),
-        text::words(&words, 8)
+        spoken(&fingerprint.words())
     );
     ceremony.confirm(Role::Administrator, &question)?;
-    Ok(facts(ceremony, name, &cert)?)
+    facts(ceremony, name, &cert)
 }
 
 /// The certificate as a file of this ceremony, and what is written down of it.
@@ -81,7 +85,11 @@ fn parse(text: &str) -> Result<Fingerprint, Failure> {
     text.parse().map_err(|_| unreadable(format!("\"{text}\" is no fingerprint of a known version")))
 }
 
-fn read(path: &Path) -> Result<Cert, Failure> {
+/// Reads the file of one certificate without secret keys.
+///
+/// # Errors
+/// `INPUT`: the file cannot be read; `CEREMONY-CERTIFICATE`: it is something else.
+pub fn read(path: &Path) -> Result<Cert, Failure> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(explain::input(path))?;
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(explain::input(path))?;

@@ -4,18 +4,22 @@ use super::accept::load;
 use super::certificate::token_key;
 use super::proof::in_certificate;
 use crate::ceremony::{Ceremony, missing, now};
+use crate::dialog::spoken;
 use crate::people::Role;
 use crate::pin::log_in;
 use crate::plan::Name;
 use crate::transcript::{Ending, Event, FILE, SIGNATURE_FILE};
 use openpgp_pkcs11::TokenSigner;
 use pouch_cli::explain;
-use pouch_console::{Exit, Failure, text};
+use pouch_console::{Exit, Failure};
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::packet::signature::SignatureBuilder;
 use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
+use std::time::SystemTime;
 
+/// Id of the failure after which only the signature is missing.
+pub(crate) const UNSIGNED: &str = "CEREMONY-UNSIGNED";
 /// Largest transcript that is signed, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -24,28 +28,42 @@ const MAX_BYTES: u64 = 16 << 20;
 pub(crate) fn close(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
     let name = ceremony.plan().transcript.signed_by.clone();
     let lines = ceremony.transcript.lines();
-    ceremony.confirm(Role::Administrator, &format!("The transcript of {lines} lines is closed and signed with {name}."))?;
-    let mut signer = signer(ceremony, &name)?;
+    let question = format!("The transcript of {lines} lines is closed and signed with {name}.");
+    ceremony.confirm(Role::Administrator, &question)?;
+    let signer = signer(ceremony, &name)?;
     let signed_by = ceremony.made.certificate(&name).cloned();
     ceremony.write(&Event::Close { ending: Ending::Done, reason: None, signed_by })?;
+    sign(ceremony, signer)
+}
+
+/// Signs a transcript that was closed, and whose signature an interruption prevented.
+pub(crate) fn sign_closed(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
+    let name = ceremony.plan().transcript.signed_by.clone();
+    ceremony.dialog.say("\nThe transcript is closed, and its signature is missing; it is made now.\n")?;
+    let signer = signer(ceremony, &name)?;
+    sign(ceremony, signer)
+}
+
+fn sign(ceremony: &mut Ceremony<'_>, mut signer: TokenSigner) -> Result<(), Failure> {
     let bytes = ceremony.transcript.dir().read_bounded(FILE, MAX_BYTES).map_err(explain::dir)?;
+    let made: SystemTime = now().into();
     let signature = SignatureBuilder::new(SignatureType::Binary)
         .set_hash_algo(HashAlgorithm::SHA512)
-        .set_signature_creation_time(now().into())
+        .set_signature_creation_time(made)
         .and_then(|builder| builder.sign_message(&mut signer, &bytes))
         .and_then(|signature| Packet::from(signature).to_vec())
-        .map_err(|error| match error.downcast::<openpgp_pkcs11::SignError>() {
-            Ok(error) => explain::hsm(error),
-            Err(error) => Failure::new("CEREMONY-SIGNATURE", Exit::Software, format!("no signature: {error}")),
-        })?;
+        .map_err(|error| unsigned(&error))?;
     ceremony.transcript.dir().replace_file(SIGNATURE_FILE, &signature).map_err(explain::dir)?;
     let end = ceremony.transcript.end();
-    let words = end.words();
-    let words: Vec<&str> = words.split(' ').collect();
     ceremony.dialog.say(&format!(
         "\nThe ceremony is closed. Note this down on paper: the last line of the transcript has the digest\n{end}\n{}",
-        text::words(&words, 8)
+        spoken(&end.words())
     ))
+}
+
+fn unsigned(error: &sequoia_openpgp::anyhow::Error) -> Failure {
+    Failure::new(UNSIGNED, Exit::TryAgain, format!("the transcript is closed, but not signed: {error}"))
+        .hint("nothing is lost; look at the token, and run the same command: it makes the signature")
 }
 
 fn signer(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<TokenSigner, Failure> {

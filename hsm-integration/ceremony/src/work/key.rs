@@ -18,3 +18,12 @@ pub(super) fn generate(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<F
         created: now(),
     }])
 }
+
+pub(super) fn retire(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
+    let key = ceremony.plan().key.get(name).ok_or_else(|| missing("key", name))?.clone();
+    let session = log_in(ceremony, &key.token)?;
+    let found = session.find_key(&ceremony.key_uri(name)?).map_err(explain::hsm)?;
+    let uri = found.uri().name_only().to_string();
+    found.destroy().map_err(explain::hsm)?;
+    Ok(vec![Fact::Destroyed { key: name.clone(), uri }])
+}

@@ -1,6 +1,7 @@
 //! Before anything is touched: who, when, with what.
 
 use crate::ceremony::{Ceremony, now};
+use crate::dialog::spoken;
 use crate::people::Role;
 use crate::transcript::Fact;
 use pouch_console::{Exit, Failure};
@@ -30,9 +31,8 @@ pub(super) fn clock(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure> {
 
 pub(super) fn digests(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure> {
     let (tool, plan) = (ceremony.tool, ceremony.reviewed.digest);
-    let paper = |what: &str, digest: pouch_format::Sha256Digest| {
-        format!("{what} {digest}\n{}", pouch_console::text::words(&words(&digest.words()), 8))
-    };
+    let paper =
+        |what: &str, digest: pouch_format::Sha256Digest| format!("{what} {digest}\n{}", spoken(&digest.words()));
     let question = format!(
         "Compare with the paper from the review, reading the words aloud.\n\n{}\n{}",
         paper("plan:", plan),
@@ -40,8 +40,4 @@ pub(super) fn digests(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure>
     );
     ceremony.confirm(Role::Administrator, &question)?;
     Ok(vec![Fact::Proof { what: format!("plan {plan} and tool {tool} are those of the review") }])
-}
-
-fn words(text: &str) -> Vec<&str> {
-    text.split(' ').collect()
 }

@@ -42,9 +42,13 @@ pub(super) fn in_certificate(cert: &Cert, session: &LoggedIn, uri: &Uri) -> Resu
     let public = session.public_key(uri).map_err(explain::hsm)?;
     let mut keys = cert.keys().map(|key| key.key().clone().role_into_unspecified());
     keys.find(|key| PublicKey::of_openpgp(key).as_ref() == Some(&public)).ok_or_else(|| {
-        Failure::new("CEREMONY-PROOF", Exit::Refused, format!("certificate {} does not have this key", cert.fingerprint()))
-            .fact("key", uri.name_only())
-            .hint("do not use the certificate; look at what was made, and begin anew")
+        Failure::new(
+            "CEREMONY-PROOF",
+            Exit::Refused,
+            format!("certificate {} does not have this key", cert.fingerprint()),
+        )
+        .fact("key", uri.name_only())
+        .hint("do not use the certificate; look at what was made, and begin anew")
     })
 }
 

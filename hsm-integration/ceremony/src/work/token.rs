@@ -1,19 +1,81 @@
 //! Tokens: looked at, and initialised with PINs that their holders have proven to hold.
 
 use crate::ceremony::{Ceremony, missing};
+use crate::people::Role;
 use crate::pin::{about, log_in_with, make};
 use crate::plan::{Custody, Name, State};
 use crate::transcript::Fact;
-use openpgp_pkcs11::{Token, initialise_token};
+use openpgp_pkcs11::{Contents, SlotState, Token, initialise_slot, reset_token, slots};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
 
+/// Whether the token is as the plan says. Changes nothing.
 pub(super) fn look(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
     let plan = ceremony.plan().token.get(name).ok_or_else(|| missing("token", name))?.clone();
-    match plan.state {
-        State::Ready => look_ready(ceremony, name),
-        State::Empty => look_empty(ceremony, name),
+    no_pin_files(ceremony, name, plan.state)?;
+    if plan.state == State::Empty {
+        return look_empty(ceremony, name);
     }
+    let token = open(ceremony, name)?;
+    let status = token.status().map_err(explain::hsm)?;
+    let contents = token.contents().map_err(explain::hsm)?;
+    let mut facts = vec![
+        Fact::Token { token: name.clone(), uri: token.uri().to_string() },
+        Fact::Proof { what: format!("token {name} is there: {contents} to be seen without its PIN") },
+    ];
+    if plan.state == State::Ready {
+        if status.label != plan.label {
+            return Err(Failure::new("CEREMONY-TOKEN", Exit::Refused, format!("token {name} has another label"))
+                .fact("there", &status.label)
+                .fact("plan", &plan.label)
+                .hint("nothing was done; insert the right token, or correct the binding"));
+        }
+        facts.extend(look_at_keys(ceremony, name, &token)?);
+    }
+    Ok(facts)
+}
+
+fn look_at_keys(ceremony: &Ceremony<'_>, name: &Name, token: &Token) -> Result<Vec<Fact>, Failure> {
+    let mut facts = Vec::new();
+    for (key, plan) in ceremony.plan().key.iter().filter(|(_, plan)| plan.before && plan.token == *name) {
+        let check = token.check(&ceremony.key_uri(key)?, None).map_err(explain::hsm)?;
+        let seen = check.public.map_or_else(|| "shown only after login".to_owned(), |public| public.algorithm());
+        facts.push(Fact::Proof { what: format!("key {key} (label \"{}\"): {seen}", plan.label) });
+    }
+    Ok(facts)
+}
+
+fn look_empty(ceremony: &Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
+    let uri = ceremony.token_uri(name)?;
+    let there = slots(&uri, ceremony.binding.module.as_deref()).map_err(explain::hsm)?;
+    let empty = |slot: &&SlotState| matches!(slot.contents, Ok(Contents::Uninitialised));
+    if let Some(slot) = there.iter().find(empty) {
+        let what = format!("token {name} is empty: {}", slot.uri());
+        return Ok(vec![Fact::Proof { what }]);
+    }
+    let failure = Failure::new("CEREMONY-TOKEN", Exit::Refused, format!("token {name} is not empty, or not there"));
+    let failure = there.iter().fold(failure, |failure, slot| {
+        let contents = slot.contents.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+        failure.fact("there", format!("{} ({contents})", slot.status.uri()))
+    });
+    Err(failure.hint("nothing was done; insert an empty token, or say state = \"used\" in a plan that erases it"))
+}
+
+/// A PIN is never written over a file that may hold the PIN of another token.
+fn no_pin_files(ceremony: &Ceremony<'_>, name: &Name, state: State) -> Result<(), Failure> {
+    let bound = ceremony.binding.token.get(name).ok_or_else(|| missing("token", name))?;
+    let files = [&bound.user_pin_file, &bound.so_pin_file].into_iter().flatten();
+    match files.into_iter().find(|file| state != State::Ready && file.exists()) {
+        None => Ok(()),
+        Some(file) => {
+            Err(Failure::new("CEREMONY-PIN-FILE", Exit::CannotCreate, format!("{} is there already", file.display()))
+                .hint("nothing was done; it may hold the PIN of another token: move it away, or name another file"))
+        }
+    }
+}
+
+fn open(ceremony: &Ceremony<'_>, name: &Name) -> Result<Token, Failure> {
+    Token::open(&ceremony.token_uri(name)?, ceremony.binding.module.as_deref()).map_err(explain::hsm)
 }
 
 pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
@@ -22,14 +84,21 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
     let officer = plan.so_pin.unwrap_or(Custody::Typed);
     let so_pin = make(ceremony, name, "security officer", officer, bound.so_pin_file.as_deref())?;
     let user_pin = make(ceremony, name, "user", plan.user_pin, bound.user_pin_file.as_deref())?;
-    let uri = ceremony.token_uri(name)?;
-    let module = ceremony.binding.module.clone();
-    let token = initialise_token(&uri, module.as_deref(), &plan.label, &so_pin.pin, &user_pin.pin).map_err(explain::hsm)?;
-    let uri = token.uri().to_string();
-    let fact = Fact::Token { token: name.clone(), uri };
+    let (uri, module) = (ceremony.token_uri(name)?, ceremony.binding.module.clone());
+    let module = module.as_deref();
+    let token = if plan.state == State::Used {
+        let question = format!("Present security officer PIN of token {name}, which is erased:");
+        let present = ceremony.dialog.ask_secret(Role::Administrator, "present security officer PIN", &question)?;
+        let token = reset_token(&uri, module, &plan.label, &present, &user_pin.pin).map_err(explain::hsm)?;
+        token.set_so_pin(&present, &so_pin.pin).map_err(explain::hsm)?;
+        token
+    } else {
+        initialise_slot(&uri, module, &plan.label, &so_pin.pin, &user_pin.pin).map_err(explain::hsm)?
+    };
+    let fact = Fact::Token { token: name.clone(), uri: token.uri().to_string() };
     // From here on the token is known by its serial number, also to the login.
-    ceremony.made.finish("", std::slice::from_ref(&fact));
+    ceremony.made.learn(&fact);
     log_in_with(ceremony, name, Some(&user_pin.pin))?;
-    let proof = Fact::Proof { what: format!("the {} opens the token", about("user", name)) };
+    let proof = Fact::Proof { what: format!("the {} opens it, and nothing is in it", about("user", name)) };
     Ok([fact].into_iter().chain(so_pin.fact).chain(user_pin.fact).chain([proof]).collect())
 }

@@ -40,7 +40,8 @@ struct Embassy {
 pub(super) fn write(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure> {
     let trust = ceremony.plan().trust.clone();
     let trust = trust.ok_or_else(|| Failure::new("CEREMONY-PLAN", Exit::Software, "the plan has no trust file"))?;
-    let fingerprint = |name: &Name| -> Result<String, Failure> { Ok(fingerprint_of(&load(ceremony, name)?)?.to_string()) };
+    let fingerprint =
+        |name: &Name| -> Result<String, Failure> { Ok(fingerprint_of(&load(ceremony, name)?)?.to_string()) };
     let named: BTreeSet<&Name> = trust.registry.values().flat_map(|signers| &signers.signers).collect();
     let mut certificate = Vec::new();
     for name in named {
