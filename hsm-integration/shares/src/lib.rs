@@ -4,7 +4,8 @@
 //!
 //! 1. [`Plan::new`] - how many custodians, and how many of them it takes.
 //! 2. [`Plan::split`] - one [`Share`] a custodian, proven to combine before it is handed out.
-//! 3. [`Share::words`] - what goes on paper; [`Share::parse`] - what comes back from it.
+//! 3. [`Share::words`] - what goes on paper; [`Share::parse`] - what comes back from it; [`Draft`] takes it
+//!    from a keyboard, word by word.
 //! 4. [`Collector::add`] - says of each share at once whether it belongs to the set, and how many are still missing.
 //! 5. [`Collector::secret`] - the secret.
 //!
@@ -54,6 +55,7 @@ mod bits;
 mod checksum;
 mod cipher;
 mod collector;
+mod draft;
 mod error;
 mod field;
 mod polynomial;
@@ -62,6 +64,7 @@ mod split;
 mod words;
 
 pub use collector::{CollectError, Collector, CombineError};
+pub use draft::Draft;
 pub use error::{Nearest, PassphraseError, ShareError};
 pub use secrecy;
 pub use share::Share;

@@ -5,7 +5,8 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::cipher::Parameters;
-use crate::error::{Nearest, ShareError};
+use crate::draft::Draft;
+use crate::error::ShareError;
 use crate::{MAX_WORDS, MIN_WORDS, bits, checksum, words};
 
 /// Words around the value: two of the set, two of the place in it, and the checksum.
@@ -46,19 +47,31 @@ impl Share {
     /// # Errors
     /// [`ShareError`]: says which word is none, or that a word is missing, or that the checksum is wrong.
     pub fn parse(text: &str) -> Result<Self, ShareError> {
-        let symbols = symbols(text)?;
+        let count = text.split_whitespace().take(MAX_WORDS + 1).count();
+        if count > MAX_WORDS {
+            return Err(ShareError::TooMany);
+        }
+        let mut draft = Draft::default();
+        for (at, typed) in text.split_whitespace().enumerate() {
+            draft.put(at.saturating_add(1), typed)?;
+        }
+        draft.share()
+    }
+
+    /// Reads the numbers of all words of a share.
+    pub(crate) fn from_symbols(symbols: &[u16]) -> Result<Self, ShareError> {
         let count = symbols.len();
         if count < MIN_WORDS {
             return Err(ShareError::TooFew { words: count });
         }
         let length = bits::bytes_of(count.saturating_sub(AROUND)).ok_or(ShareError::Length { words: count })?;
-        let [a, b, c, d, value @ .., _, _, _] = symbols.as_slice() else {
+        let [a, b, c, d, value @ .., _, _, _] = symbols else {
             return Err(ShareError::TooFew { words: count });
         };
         let head = (u32::from(*a) << 10) | u32::from(*b);
         let place = (u32::from(*c) << 10) | u32::from(*d);
         let extendable = (head >> 4) & 1 == 1;
-        if !checksum::is_right(&symbols, extendable) {
+        if !checksum::is_right(symbols, extendable) {
             return Err(ShareError::Checksum);
         }
         let set = Set {
@@ -161,20 +174,6 @@ impl fmt::Debug for Share {
             .field("threshold", &self.threshold)
             .finish_non_exhaustive()
     }
-}
-
-/// The numbers of the words of `text`.
-fn symbols(text: &str) -> Result<Zeroizing<Vec<u16>>, ShareError> {
-    let count = text.split_whitespace().take(MAX_WORDS + 1).count();
-    if count > MAX_WORDS {
-        return Err(ShareError::TooMany);
-    }
-    let mut symbols = Zeroizing::new(Vec::with_capacity(count));
-    for (at, typed) in text.split_whitespace().enumerate() {
-        let unknown = || ShareError::Word { position: at.saturating_add(1), nearest: Nearest(words::nearest(typed)) };
-        symbols.push(words::number(typed).ok_or_else(unknown)?);
-    }
-    Ok(symbols)
 }
 
 /// The four bits of `bits` above the lowest `above`.
