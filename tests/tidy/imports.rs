@@ -6,14 +6,14 @@ use crate::package::Package;
 const EDGES: &[(&str, &[&str])] = &[
     ("pouch-format", &[]),
     ("pouch-platform", &[]),
-    ("pouch-console", &[]),
+    ("pouch-console", &["pouch-platform"]),
     ("openpgp-pkcs11", &[]),
     ("pouch-shares", &[]),
     ("pouch-archive", &["pouch-format", "pouch-platform"]),
     ("pouch-capture", &["pouch-archive", "pouch-format", "pouch-platform"]),
     ("pouch-vault", &["pouch-format", "pouch-platform"]),
     ("pouch-open", &["pouch-archive", "pouch-format", "pouch-platform", "pouch-vault"]),
-    ("pouch-cli", &["openpgp-pkcs11", "pouch-console", "pouch-format", "pouch-platform"]),
+    ("pouch-cli", &["openpgp-pkcs11", "pouch-console", "pouch-format", "pouch-platform", "pouch-shares"]),
     ("pouch-softtoken", &["openpgp-pkcs11", "pouch-cli", "pouch-console"]),
     (
         "pouch-ceremony",

@@ -2,9 +2,9 @@
 
 use crate::output::BAR;
 use crate::{Exit, Failure, Output, escape_lines};
+use pouch_platform::forget_typed;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::PoisonError;
 
 /// The only answer that confirms.
@@ -26,7 +26,8 @@ pub fn confirm(output: &Output, question: &str) -> Result<(), Failure> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
     let mut terminal = terminal.map_err(|error| refused(&format!("there is no terminal to ask on: {error}")))?;
     let reader = terminal.try_clone().map_err(|error| refused(&format!("the terminal cannot be read: {error}")))?;
-    forget_typed()?;
+    // Lines that were typed before the question are no answer to it.
+    forget_typed(&terminal).map_err(|error| refused(&format!("the terminal cannot be read: {error}")))?;
     let ask = || ask(&mut BufReader::new(reader), &mut terminal, question);
     // A bar that goes on would wipe the question.
     let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -34,16 +35,6 @@ pub fn confirm(output: &Output, question: &str) -> Result<(), Failure> {
         Some(bar) => bar.suspend(ask),
         None => ask(),
     }
-}
-
-/// Lines that were typed before the question are no answer to it.
-fn forget_typed() -> Result<(), Failure> {
-    const O_NONBLOCK: i32 = 0o4000;
-    let typed = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open("/dev/tty");
-    let mut typed = typed.map_err(|error| refused(&format!("there is no terminal to ask on: {error}")))?;
-    let mut line = [0; 4096];
-    while typed.read(&mut line).is_ok_and(|read| read > 0) {}
-    Ok(())
 }
 
 fn ask(reader: &mut impl BufRead, writer: &mut impl Write, question: &str) -> Result<(), Failure> {

@@ -30,4 +30,4 @@ pub use metadata::{Kind, Metadata, file_metadata};
 pub use new_file::NewFile;
 pub use process::{ProcessError, effective_uid, harden_process, user};
 pub use socket::keep_alive;
-pub use tty::{TtyError, read_secret_from, read_secret_line};
+pub use tty::{SecretTty, TtyError, forget_typed, read_secret_from, read_secret_line};

@@ -1,14 +1,15 @@
-//! A secret typed at a terminal.
+//! Secrets typed at a terminal.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Write},
+    os::fd::AsFd,
     time::{Duration, Instant},
 };
 
 use nix::sys::{
     signal::raise,
-    termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr},
+    termios::{FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcflush, tcgetattr, tcsetattr},
 };
 
 use crate::{LockedBytes, MemoryError, signals::HeldSignals};
@@ -40,40 +41,51 @@ pub enum TtyError {
     Memory(#[from] MemoryError),
 }
 
-/// Shows `prompt` on the controlling terminal and reads one line from it without echo.
-///
-/// The terminal is restored however this ends: signals that would end or stop the process are held back meanwhile,
-/// and delivered once the terminal is as it was. The line comes without its end.
+/// Shows `prompt` on the controlling terminal and reads one line from it without echo, see [`SecretTty`].
 ///
 /// # Errors
 /// [`TtyError`].
 pub fn read_secret_line(prompt: &str) -> Result<LockedBytes, TtyError> {
-    let mut tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    read_secret_from(&mut tty, prompt)
+    SecretTty::open()?.read_line(prompt)
 }
 
 /// The same on a terminal that is open already.
 ///
 /// # Errors
 /// [`TtyError`].
-pub fn read_secret_from(tty: &mut File, prompt: &str) -> Result<LockedBytes, TtyError> {
-    let mut quiet = Quiet::enter(tty)?;
-    let result = quiet.read_line(prompt);
-    // Restores the terminal; a signal that came meanwhile takes effect here.
-    drop(quiet);
-    result
+pub fn read_secret_from(tty: &File, prompt: &str) -> Result<LockedBytes, TtyError> {
+    SecretTty::over(tty.try_clone()?)?.read_line(prompt)
 }
 
-/// A terminal without echo, until dropped.
-struct Quiet<'t> {
-    tty: &'t mut File,
+/// Forgets what was typed at `tty` and not yet read: it is no answer to a question that comes now.
+///
+/// # Errors
+/// What the system says; for example that it is no terminal.
+pub fn forget_typed(tty: &impl AsFd) -> io::Result<()> {
+    Ok(tcflush(tty, FlushArg::TCIFLUSH)?)
+}
+
+/// A terminal that does not show what is typed, until dropped.
+///
+/// The terminal is restored however this ends: signals that would end or stop the process are held back meanwhile,
+/// and delivered once the terminal is as it was.
+pub struct SecretTty {
+    tty: File,
     before: Termios,
     signals: Option<HeldSignals>,
 }
 
-impl<'t> Quiet<'t> {
-    fn enter(tty: &'t mut File) -> io::Result<Self> {
-        let before = tcgetattr(&*tty)?;
+impl SecretTty {
+    /// The controlling terminal.
+    ///
+    /// # Errors
+    /// [`TtyError::Io`]: there is none.
+    pub fn open() -> Result<Self, TtyError> {
+        Ok(Self::over(OpenOptions::new().read(true).write(true).open("/dev/tty")?)?)
+    }
+
+    fn over(tty: File) -> io::Result<Self> {
+        let before = tcgetattr(&tty)?;
         let signals = Some(HeldSignals::hold()?);
         let mut raw = before.clone();
         raw.local_flags &= !(LocalFlags::ECHO | LocalFlags::ECHONL | LocalFlags::ICANON | LocalFlags::ISIG);
@@ -84,12 +96,32 @@ impl<'t> Quiet<'t> {
         }
         // From here on dropping restores both.
         let quiet = Self { tty, before, signals };
-        tcsetattr(&*quiet.tty, SetArg::TCSAFLUSH, &raw)?;
+        tcsetattr(&quiet.tty, SetArg::TCSAFLUSH, &raw)?;
         Ok(quiet)
     }
 
-    fn read_line(&mut self, prompt: &str) -> Result<LockedBytes, TtyError> {
-        self.tty.write_all(prompt.as_bytes())?;
+    /// Shows `text` as it is.
+    ///
+    /// # Errors
+    /// [`TtyError::Io`].
+    pub fn show(&mut self, text: &str) -> Result<(), TtyError> {
+        Ok(self.tty.write_all(text.as_bytes())?)
+    }
+
+    /// Forgets what was typed before, shows `prompt` and reads one line, which comes without its end.
+    ///
+    /// # Errors
+    /// [`TtyError`]. After [`TtyError::TooLong`] one can ask again.
+    pub fn read_line(&mut self, prompt: &str) -> Result<LockedBytes, TtyError> {
+        forget_typed(&self.tty)?;
+        self.show(prompt)?;
+        let line = self.read();
+        // What ended the line was not shown either.
+        self.show("\n")?;
+        line
+    }
+
+    fn read(&mut self) -> Result<LockedBytes, TtyError> {
         let mut secret = LockedBytes::zeroed(LONGEST)?;
         // One byte at a time, straight into locked memory.
         let mut byte = LockedBytes::zeroed(1)?;
@@ -127,10 +159,9 @@ impl<'t> Quiet<'t> {
     }
 }
 
-impl Drop for Quiet<'_> {
+impl Drop for SecretTty {
     fn drop(&mut self) {
-        let _ = self.tty.write_all(b"\n");
-        let _ = tcsetattr(&*self.tty, SetArg::TCSAFLUSH, &self.before);
+        let _ = tcsetattr(&self.tty, SetArg::TCSAFLUSH, &self.before);
         let pending = HeldSignals::pending();
         // What a signal did before it does again, now that the terminal is as it was.
         drop(self.signals.take());

@@ -22,7 +22,9 @@ use nix::{
     pty::openpty,
     sys::termios::{LocalFlags, tcgetattr},
 };
-use pouch_platform::{LockedBytes, TtyError, effective_uid, harden_process, read_secret_from, set_pipe_size, user};
+use pouch_platform::{
+    LockedBytes, TtyError, effective_uid, forget_typed, harden_process, read_secret_from, set_pipe_size, user,
+};
 
 #[test]
 fn locked_bytes_hold_and_hide() {
@@ -118,11 +120,11 @@ fn echoes(tty: &File) -> bool {
 
 /// Types `keys` once the prompt is there; returns what was read and what was shown, and checks the terminal.
 fn typed(keys: &[u8]) -> (Result<Vec<u8>, TtyError>, String) {
-    let (mut keyboard, mut tty) = terminal();
+    let (mut keyboard, tty) = terminal();
     assert!(echoes(&tty));
     let watch: OwnedFd = tty.try_clone().unwrap().into();
     let result = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| read_secret_from(&mut tty, "PIN: "));
+        let reader = scope.spawn(|| read_secret_from(&tty, "PIN: "));
         let mut prompt = [0; 5];
         keyboard.read_exact(&mut prompt).unwrap();
         assert_eq!(&prompt, b"PIN: ");
@@ -165,18 +167,32 @@ fn a_line_can_be_cancelled_and_is_bounded() {
 }
 
 #[test]
+fn what_was_typed_before_can_be_forgotten() {
+    let (mut keyboard, tty) = terminal();
+    keyboard.write_all(b"Yes\nYes\n").unwrap();
+    // The terminal has taken it once it shows it.
+    let mut echo = [0; 10];
+    keyboard.read_exact(&mut echo).unwrap();
+    forget_typed(&tty).unwrap();
+    keyboard.write_all(b"no\n").unwrap();
+    let mut line = [0; 64];
+    let read = (&tty).read(&mut line).unwrap();
+    assert_eq!(&line[..read], b"no\n");
+}
+
+#[test]
 fn no_terminal_is_an_error() {
     let (reader, _writer) = std::io::pipe().unwrap();
-    let mut pipe = File::from(OwnedFd::from(reader));
-    assert!(matches!(read_secret_from(&mut pipe, "PIN: "), Err(TtyError::Io(_))));
+    let pipe = File::from(OwnedFd::from(reader));
+    assert!(matches!(read_secret_from(&pipe, "PIN: "), Err(TtyError::Io(_))));
 }
 
 #[test]
 fn a_signal_restores_the_terminal_before_it_kills() {
     // The program is this test once more, on a terminal of ours.
     if std::env::var_os("POUCH_TEST_PROMPT").is_some() {
-        let mut tty = File::options().read(true).write(true).open("/dev/stdin").unwrap();
-        let _ = read_secret_from(&mut tty, "PIN: ");
+        let tty = File::options().read(true).write(true).open("/dev/stdin").unwrap();
+        let _ = read_secret_from(&tty, "PIN: ");
         // Not reached by the signal's victim: dying is what the default action says.
         std::process::exit(7);
     }
