@@ -9,4 +9,5 @@ pub mod postgres;
 pub mod process;
 pub mod sample;
 pub mod software;
+pub mod terminal;
 pub mod vectors;

@@ -32,11 +32,13 @@
 mod args;
 pub mod explain;
 mod generate;
+mod login;
 mod pin;
+mod quorum;
 mod run;
 mod usage;
 
 pub use args::CommonArgs;
 pub use generate::Generate;
-pub use pin::TtyPin;
+pub use login::{Login, PinArgs};
 pub use run::{CommandLine, run};

@@ -9,14 +9,13 @@ use pouch_platform::{TtyError, read_secret_line};
 
 /// Asks for PINs at the controlling terminal.
 #[derive(Debug)]
-pub struct TtyPin<'o> {
+pub(crate) struct TtyPin<'o> {
     output: &'o Output,
 }
 
 impl<'o> TtyPin<'o> {
     /// A prompt, unless `--no-input` forbids it.
-    #[must_use]
-    pub fn new(output: &'o Output) -> Option<Self> {
+    pub(crate) fn new(output: &'o Output) -> Option<Self> {
         (!output.options().no_input).then_some(Self { output })
     }
 }

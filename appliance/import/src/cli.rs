@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use pouch_cli::{CommandLine, CommonArgs, Generate};
+use pouch_cli::{CommandLine, CommonArgs, Generate, PinArgs};
 use pouch_format::{NameError, PouchId, RegistryName, Sha256Digest};
 
 /// Take in sealed pouches at the embassy, keep them, and on the day open and restore them.
@@ -152,9 +152,8 @@ pub(crate) struct TokenArgs {
     #[arg(long, value_name = "URI")]
     pub(crate) key: Option<String>,
 
-    /// Use the token although one more wrong PIN locks it.
-    #[arg(long)]
-    pub(crate) last_try: bool,
+    #[command(flatten)]
+    pub(crate) pin: PinArgs,
 }
 
 #[derive(Debug, Args)]
@@ -163,11 +162,14 @@ Examples:
   pouch-import unpack land --dry-run     check vault, space, token and key before a PIN is asked
   pouch-import unpack land               the newest pouch of the registry \"land\"
   pouch-import unpack land-000041        this one
+  pouch-import unpack land --quorum      the PIN comes from the shares of custodians
 
 The tree is written to <unpacked>/<registry>/<sequence>-<digest>/, appears there when it is complete and compared with
 its signed index, and is never changed again. <unpacked>/<registry>/current then leads to it; older versions stay.
 The token decrypts once, whatever the size. The PIN comes from the pin-source of the key's URI, the systemd credential
-`pouch-pin`, or the terminal; it is tried once.")]
+`pouch-pin`, or the terminal; it is tried once. With --quorum, or `quorum = true` in the configuration, custodians type
+the words of their shares (SLIP-0039) at the terminal instead, one after another; when enough are there the PIN is put
+together and tried once.")]
 pub(crate) struct UnpackArgs {
     /// A registry, for its newest pouch, or a pouch such as land-000041.
     #[arg(value_name = "REGISTRY[-NNNNNN]")]
@@ -187,6 +189,7 @@ Examples:
   pouch-import restore land --dry-run
   pouch-import restore land
   pouch-import restore land-000041 --format json
+  pouch-import restore land --quorum
 
 Unpacks into <restored>/<registry>/<sequence>-<digest>/ and does what the source of the snapshot asks for:
 
@@ -215,6 +218,7 @@ pub(crate) struct RestoreArgs {
 #[command(after_help = "\
 Examples:
   pouch-import session-key land-000041 --officer \"A. Mets\" --officer \"B. Tamm\"
+  pouch-import session-key land-000041 --quorum
 
   for s in segment-*.pgp; do sq decrypt --session-key KEY \"$s\"; done | zstd -d | tar x
   for s in segment-*.pgp; do gpg --override-session-key KEY --decrypt \"$s\"; done | zstd -d | tar x

@@ -34,6 +34,8 @@ pub struct Config {
     pub module: Option<PathBuf>,
     /// PKCS#11 URI of the key that opens pouches (RFC 7512).
     pub key: Option<String>,
+    /// Whether the PIN must come from a quorum of custodians.
+    pub quorum: bool,
     /// How PostgreSQL clusters are restored.
     pub restore: RestoreSettings,
     /// What is particular to a registry.
@@ -61,6 +63,7 @@ impl Default for Config {
             trust: "trust.toml".into(),
             module: None,
             key: None,
+            quorum: false,
             restore: RestoreSettings::default(),
             registry: BTreeMap::new(),
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pouch_cli::{CommandLine, CommonArgs, Generate};
+use pouch_cli::{CommandLine, CommonArgs, Generate, PinArgs};
 use pouch_format::{Profile, RegistryName};
 use pouch_seal::config::DEFAULT_FILE;
 
@@ -69,8 +69,11 @@ Examples:
   pouch-seal seal land --dry-run     check everything that can be checked before a PIN is asked
   pouch-seal seal land               seal the registry \"land\"
   pouch-seal seal land --confirm     show the digest and ask for \"Yes\" before the token signs
+  pouch-seal seal land --quorum      the PIN comes from the shares of custodians
 
-The PIN comes from the pin-source of the key's URI, the systemd credential `pouch-pin`, or the terminal; it is tried once.")]
+The PIN comes from the pin-source of the key's URI, the systemd credential `pouch-pin`, or the terminal; it is tried once.
+With --quorum, or `quorum = true` under [signer], custodians type the words of their shares (SLIP-0039) at the terminal
+instead, one after another; when enough are there the PIN is put together and tried once.")]
 pub(crate) struct SealArgs {
     /// The registry, a section of the configuration.
     pub(crate) registry: RegistryName,
@@ -91,9 +94,8 @@ pub(crate) struct SealArgs {
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=19))]
     pub(crate) level: Option<i64>,
 
-    /// Use the token although one more wrong PIN locks it.
-    #[arg(long)]
-    pub(crate) last_try: bool,
+    #[command(flatten)]
+    pub(crate) pin: PinArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn examples_in_the_help_parse() {
-        for line in ["seal land --dry-run", "seal land", "seal land --confirm"] {
+        for line in ["seal land --dry-run", "seal land", "seal land --confirm", "seal land --quorum"] {
             let words = std::iter::once("pouch-seal").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
             let help = Cli::command().find_subcommand_mut("seal").unwrap().render_long_help().to_string();

@@ -41,6 +41,9 @@ pub struct SignerConfig {
     pub key: String,
     /// File of the certificate.
     pub certificate: PathBuf,
+    /// Whether the PIN must come from a quorum of custodians.
+    #[serde(default)]
+    pub quorum: bool,
 }
 
 /// One registry.

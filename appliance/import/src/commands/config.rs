@@ -1,6 +1,7 @@
 //! `pouch-import config`
 
 use openpgp_pkcs11::{Token, Uri};
+use pouch_cli::PinArgs;
 use pouch_cli::explain::hsm;
 use pouch_console::config::render;
 use pouch_console::{Exit, Failure, Output};
@@ -93,6 +94,7 @@ fn key(config: &Config) -> Result<String, Failure> {
         return Ok("none is configured: unpack and restore will need --key".to_owned());
     };
     let uri = Uri::parse(text).map_err(hsm)?;
+    PinArgs::default().login(config.quorum, &uri)?;
     let token = Token::open(&uri, config.module.as_deref()).map_err(hsm)?;
     let check = token.check(&uri, None).map_err(hsm)?;
     let public =

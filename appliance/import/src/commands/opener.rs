@@ -1,7 +1,7 @@
 //! The token and its key, up to the session key of one pouch; and the pouch's tree, up to a version.
 
-use openpgp_pkcs11::{LoginOptions, OpenPgpKey, PinPrompt, Token, TokenDecryptor, Uri};
-use pouch_cli::TtyPin;
+use openpgp_pkcs11::{OpenPgpKey, Token, TokenDecryptor, Uri};
+use pouch_cli::Login;
 use pouch_cli::explain::{dir, hsm};
 use pouch_console::{Exit, Failure, Output, Progress, size};
 use pouch_format::{Manifest, Part, PouchId};
@@ -37,7 +37,7 @@ pub(super) struct Opener {
     token: Token,
     uri: Uri,
     candidates: Vec<OpenPgpKey>,
-    last_try: bool,
+    login: Login,
 }
 
 impl Opener {
@@ -52,6 +52,7 @@ impl Opener {
                 .hint("nothing was written; set `key` in the configuration, or add --key URI")
         })?;
         let uri = Uri::parse(text).map_err(hsm)?;
+        let login = arguments.pin.login(config.quorum, &uri)?;
         let token = Token::open(&uri, config.module.as_deref()).map_err(hsm)?;
         let mut failure =
             Failure::new("OPENPGP-PKESK", Exit::Refused, "the pouch is sealed to none of this embassy's keys")
@@ -66,7 +67,7 @@ impl Opener {
         if candidates.is_empty() {
             return Err(failure);
         }
-        Ok(Self { token, uri, candidates, last_try: arguments.last_try })
+        Ok(Self { token, uri, candidates, login })
     }
 
     /// The token's label and serial number, for people.
@@ -75,15 +76,14 @@ impl Opener {
         Ok(format!("\"{}\", serial {}", status.label, status.serial))
     }
 
+    /// How the PIN will be had.
+    pub(super) const fn login(&self) -> Login {
+        self.login
+    }
+
     /// Logs in, with one try, and binds the key.
     pub(super) fn log_in(self, output: &Output) -> Result<TokenDecryptor, Failure> {
-        let mut terminal = TtyPin::new(output);
-        let options = LoginOptions {
-            prompt: terminal.as_mut().map(|prompt| prompt as &mut dyn PinPrompt),
-            allow_final_try: self.last_try,
-            ..LoginOptions::default()
-        };
-        let session = self.token.login(options).map_err(hsm)?;
+        let session = self.login.log_in(&self.token, output)?;
         let mut failure = None;
         for key in &self.candidates {
             match session.decryptor(&self.uri, key) {

@@ -115,6 +115,7 @@ pub(super) fn dry_run(
         place: base.join(id.registry.as_str()).join(Version::new(id.sequence, reopened.digest()).as_str()),
         free_bytes: place.free_bytes().map_err(dir)?,
         token: opener.token()?,
+        login: opener.login().name(),
     };
     tree::dry_run(&plan, output)
 }

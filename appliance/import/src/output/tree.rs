@@ -54,6 +54,8 @@ pub(crate) struct DryRun {
     pub(crate) place: PathBuf,
     pub(crate) free_bytes: u64,
     pub(crate) token: String,
+    /// Who will be asked: `pin` or `quorum`.
+    pub(crate) login: &'static str,
 }
 
 pub(crate) fn dry_run(plan: &DryRun, output: &Output) -> Result<Exit, Failure> {
@@ -62,7 +64,11 @@ pub(crate) fn dry_run(plan: &DryRun, output: &Output) -> Result<Exit, Failure> {
         text += &line("as of", plan.as_of);
         text += &line("content", size(plan.bytes));
         text += &line("into", format!("{} ({} free)", plan.place.display(), size(plan.free_bytes)));
-        text + &line("token", &plan.token)
+        text += &line("token", &plan.token);
+        if plan.login == "quorum" {
+            text += &line("pin", "a quorum of custodians will be asked for their shares");
+        }
+        text
     })?;
     Ok(Exit::Done)
 }

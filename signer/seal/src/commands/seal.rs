@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use openpgp_pkcs11::{LoginOptions, PinPrompt, Token, TokenSigner, Uri};
-use pouch_cli::{TtyPin, explain};
+use openpgp_pkcs11::{Token, TokenSigner, Uri};
+use pouch_cli::{Login, explain};
 use pouch_console::{Exit, Failure, Output, confirm, duration, escape, size};
 use pouch_format::{Manifest, Profile, Sha256Digest};
 use pouch_platform::Dir;
@@ -28,7 +28,7 @@ pub(crate) fn run(cli: &Cli, arguments: &SealArgs, output: &Output) -> Result<Ex
     // The lock first and the PIN last: nobody types it for nothing, and two runs do not meet at the token.
     let mut spool = Spool::open(&config.spool, &config.state, &arguments.registry).map_err(explain_seal::spool)?;
     let plan = Plan::new(&config, registry, arguments)?;
-    let mut signer = log_in(&plan, arguments, output)?;
+    let mut signer = log_in(&plan, output)?;
     let started = Instant::now();
     let progress = Bar(pouch_console::Progress::bytes(output, &format!("sealing {}", arguments.registry), None));
     let job = Job {
@@ -62,6 +62,7 @@ struct Plan<'c> {
     signer: SignerCertificate,
     key: Uri,
     token: Token,
+    login: Login,
 }
 
 impl<'c> Plan<'c> {
@@ -76,7 +77,7 @@ impl<'c> Plan<'c> {
         let now = SystemTime::now();
         let files = registry.recipients.as_ref().unwrap_or(&config.recipients);
         let recipients = recipients(files, profile, now, arguments)?;
-        let SignerConfig { key, certificate } =
+        let SignerConfig { key, certificate, quorum } =
             registry.signer.as_ref().or(config.signer.as_ref()).ok_or_else(|| {
                 Failure::new(
                     "CONFIG-SIGNER",
@@ -87,10 +88,11 @@ impl<'c> Plan<'c> {
             })?;
         let signer = certificate::signer(certificate, profile, now).map_err(explain_seal::certificate)?;
         let key = Uri::parse(key).map_err(explain::hsm)?;
+        let login = arguments.pin.login(*quorum, &key)?;
         let token = Token::open(&key, config.module.as_deref()).map_err(explain::hsm)?;
         token.check(&key, Some(&signer.key)).map_err(explain::hsm)?;
         let (recipient_files, signer_file) = (files.as_slice(), certificate.as_path());
-        Ok(Self { registry, recipient_files, signer_file, profile, options, recipients, signer, key, token })
+        Ok(Self { registry, recipient_files, signer_file, profile, options, recipients, signer, key, token, login })
     }
 
     /// A capture takes hours, and a certificate may expire meanwhile.
@@ -125,15 +127,9 @@ fn recipients(
     files.iter().map(read).collect()
 }
 
-/// Logs in to the token: one try, from the pin-source, the credential, or the terminal.
-fn log_in(plan: &Plan<'_>, arguments: &SealArgs, output: &Output) -> Result<TokenSigner, Failure> {
-    let mut terminal = TtyPin::new(output);
-    let options = LoginOptions {
-        prompt: terminal.as_mut().map(|prompt| prompt as &mut dyn PinPrompt),
-        allow_final_try: arguments.last_try,
-        ..LoginOptions::default()
-    };
-    let session = plan.token.login(options).map_err(explain::hsm)?;
+/// Logs in to the token, with one try.
+fn log_in(plan: &Plan<'_>, output: &Output) -> Result<TokenSigner, Failure> {
+    let session = plan.login.log_in(&plan.token, output)?;
     session.signer(&plan.key, &plan.signer.key).map_err(explain::hsm)
 }
 
@@ -157,7 +153,7 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
         &json!({
             "pouch": id.to_string(), "profile": plan.profile.as_str(), "source": source.source,
             "entries": source.entries, "bytes": source.bytes, "free_bytes": free,
-            "signer": plan.signer.certificate, "token": status.label, "token_serial": status.serial,
+            "signer": plan.signer.certificate, "token": status.label, "token_serial": status.serial, "login": plan.login.name(),
             "recipients": plan.recipients.iter().map(|r| &r.certificate).collect::<Vec<_>>(),
         }),
         || {
@@ -165,7 +161,7 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
             let bytes = source.bytes.map_or("unknown size".to_owned(), size);
             format!(
                 "would seal {id} with profile {}\nsource      {}: {} entries, {bytes}\nspool       {}: {} free\n\
-                 signer      {}, token \"{}\"\nrecipients  {}\nnothing was changed and no PIN was asked\n",
+                 signer      {}, token \"{}\"{}\nrecipients  {}\nnothing was changed and no PIN was asked\n",
                 plan.profile.as_str(),
                 escape(&source.source),
                 known(source.entries),
@@ -173,6 +169,7 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
                 size(free),
                 plan.signer.certificate,
                 escape(&status.label),
+                if plan.login.is_quorum() { "; a quorum of custodians will be asked for its PIN" } else { "" },
                 plan.recipients.len(),
             )
         },
