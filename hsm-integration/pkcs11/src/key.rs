@@ -274,7 +274,7 @@ fn as_public(uri: &Uri) -> Uri {
     uri.with(|uri| uri.object_type = Some(ObjectType::Public))
 }
 
-fn read_public(session: &Session, uri: &Uri, handle: ObjectHandle) -> Result<Option<PublicKey>, KeyError> {
+pub(crate) fn read_public(session: &Session, uri: &Uri, handle: ObjectHandle) -> Result<Option<PublicKey>, KeyError> {
     let kind = describe(session, uri, handle)?.kind;
     if kind == KeyType::RSA {
         return read_rsa(session, uri, handle);

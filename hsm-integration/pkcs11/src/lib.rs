@@ -10,7 +10,8 @@
 //! 6. [`certificate::Builder`] - certificates whose self-signatures the token makes, and in [`certificate`] their
 //!    revocations, changes and vouching for each other.
 //! 7. [`initialise_slot`], [`reset_token`] and [`LoggedIn::generate`] - new tokens and keys.
-//! 8. [`LoggedIn::set_pin`], [`Token::reset_user_pin`], [`FoundKey::destroy`] - and what becomes of them.
+//! 8. [`slots`] and [`inventory`] - what there is, and what is wrong with it.
+//! 9. [`LoggedIn::set_pin`], [`Token::reset_user_pin`], [`FoundKey::destroy`] - and what becomes of them.
 //!
 //! ```no_run
 //! use openpgp_pkcs11::{LoginOptions, Token, Uri};
@@ -51,6 +52,7 @@ mod destroy;
 mod device;
 mod error;
 mod generate;
+mod inventory;
 mod key;
 mod module;
 mod offer;
@@ -70,6 +72,7 @@ pub use destroy::{DestroyError, FoundKey};
 pub use device::DeviceError;
 pub use error::{Error, Explain, Explanation, Kind};
 pub use generate::{Algorithm, GenerateError, NewKey, initialise_slot, initialise_token, reset_token};
+pub use inventory::{Finding, Flags, Inventory, ObjectInventory, SlotInventory, inventory};
 pub use key::{KeyError, Usage};
 pub use offer::OfferError;
 pub use open::{Check, OpenError, Token};

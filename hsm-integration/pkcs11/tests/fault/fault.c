@@ -6,6 +6,7 @@
  *   hang C_Sign         do not call, wait until the order is gone
  *   flip C_Sign         call, then turn one bit of what the call wrote
  *   short C_Sign        call, then report one byte less
+ *   first 7             fail and hang only calls whose first word, slot or session, is this
  *   flags 262144        set these bits in CK_TOKEN_INFO.flags
  *   clock 1             claim a clock in CK_TOKEN_INFO that shows no time
  *
@@ -93,8 +94,9 @@ static word call(int index, word a, word b, word c, word d, word e, word f, word
         fprintf(log, "%s\n", NAMES[index]);
         fclose(log);
     }
-    if (ordered("fail", NAMES[index], &value)) return value;
-    if (ordered("hang", NAMES[index], &value)) {
+    int meant = !ordered("first", NULL, &value) || value == a;
+    if (meant && ordered("fail", NAMES[index], &value)) return value;
+    if (meant && ordered("hang", NAMES[index], &value)) {
         while (ordered("hang", NAMES[index], &value)) usleep(10000);
         return 6; /* CKR_FUNCTION_FAILED */
     }

@@ -1,0 +1,294 @@
+//! The objects of one token.
+
+use super::Finding;
+use crate::{
+    device::DeviceError,
+    key::{KeyError, read_public},
+    open::object_uri,
+    public::PublicKey,
+    uri::{ObjectType, Uri},
+};
+use cryptoki::{
+    object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
+    session::Session,
+};
+
+/// Objects listed of one class.
+const MAX_LISTED: usize = 256;
+
+const CLASSES: [(ObjectClass, ObjectType); 5] = [
+    (ObjectClass::PRIVATE_KEY, ObjectType::Private),
+    (ObjectClass::PUBLIC_KEY, ObjectType::Public),
+    (ObjectClass::SECRET_KEY, ObjectType::SecretKey),
+    (ObjectClass::CERTIFICATE, ObjectType::Certificate),
+    (ObjectClass::DATA, ObjectType::Data),
+];
+
+/// What a token says of a key; `None` where it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags {
+    /// `CKA_PRIVATE`
+    pub private: Option<bool>,
+    /// `CKA_SENSITIVE`
+    pub sensitive: Option<bool>,
+    /// `CKA_EXTRACTABLE`
+    pub extractable: Option<bool>,
+    /// `CKA_ALWAYS_SENSITIVE`
+    pub always_sensitive: Option<bool>,
+    /// `CKA_NEVER_EXTRACTABLE`
+    pub never_extractable: Option<bool>,
+    /// `CKA_LOCAL`: made in the token.
+    pub local: Option<bool>,
+    /// `CKA_ALWAYS_AUTHENTICATE`
+    pub always_authenticate: Option<bool>,
+    /// `CKA_MODIFIABLE`
+    pub modifiable: Option<bool>,
+}
+
+/// An object of a token.
+#[derive(Debug, Clone)]
+pub struct ObjectInventory {
+    /// Token, label, id and class.
+    pub uri: Uri,
+    /// Its class.
+    pub class: ObjectType,
+    /// Its algorithm in words, as of the public half where that can be read; the kind of a certificate; empty for data.
+    pub algorithm: String,
+    /// The public key, for public keys and for private keys whose public half is beside them.
+    pub public: Option<PublicKey>,
+    /// What it may be used for, in the words of the standard without `CKA_`, small letters.
+    pub usages: Vec<&'static str>,
+    /// How it is kept.
+    pub flags: Flags,
+    /// What is wrong with it.
+    pub findings: Vec<Finding>,
+}
+
+/// All objects that the session sees, and what is wrong with the list itself.
+pub(super) fn list(session: &Session, token: &Uri, logged_in: bool) -> (Vec<ObjectInventory>, Vec<Finding>) {
+    let (mut objects, mut findings) = (Vec::new(), Vec::new());
+    for (class, kind) in CLASSES {
+        match handles(session, class) {
+            Ok(mut found) => {
+                if found.len() > MAX_LISTED {
+                    findings.push(Finding::More { class: kind.as_str(), listed: MAX_LISTED });
+                    found.truncate(MAX_LISTED);
+                }
+                objects.extend(found.into_iter().map(|handle| read(session, token, kind, handle)));
+            }
+            Err(source) => findings.push(Finding::Unread { what: of_class(kind), source }),
+        }
+    }
+    pair(&mut objects, logged_in);
+    name(&mut objects);
+    (objects, findings)
+}
+
+fn of_class(kind: ObjectType) -> &'static str {
+    match kind {
+        ObjectType::Private => "the list of private keys",
+        ObjectType::Public => "the list of public keys",
+        ObjectType::SecretKey => "the list of secret keys",
+        ObjectType::Certificate => "the list of certificates",
+        ObjectType::Data => "the list of data objects",
+    }
+}
+
+fn handles(session: &Session, class: ObjectClass) -> Result<Vec<ObjectHandle>, DeviceError> {
+    let found = session.iter_objects(&[Attribute::Class(class), Attribute::Token(true)])?;
+    Ok(found.take(MAX_LISTED + 1).collect::<Result<_, _>>()?)
+}
+
+fn read(session: &Session, token: &Uri, class: ObjectType, handle: ObjectHandle) -> ObjectInventory {
+    let uri = object_uri(token, class, None, None);
+    let (algorithm, flags) = (String::new(), Flags::default());
+    let mut object =
+        ObjectInventory { uri, class, algorithm, public: None, usages: Vec::new(), flags, findings: Vec::new() };
+    match session.get_attributes(handle, wanted(class)) {
+        Ok(attributes) => object.take(token, attributes),
+        Err(error) => object.findings.push(Finding::Unread { what: "the object", source: error.into() }),
+    }
+    if class == ObjectType::Public {
+        let public = read_public(session, &object.uri, handle);
+        object.take_public(public);
+    }
+    if class == ObjectType::Private {
+        object.judge_private();
+    }
+    object
+}
+
+fn wanted(class: ObjectType) -> &'static [AttributeType] {
+    use AttributeType as A;
+    match class {
+        ObjectType::Private | ObjectType::SecretKey => &[
+            A::Label,
+            A::Id,
+            A::KeyType,
+            A::Private,
+            A::Sensitive,
+            A::Extractable,
+            A::AlwaysSensitive,
+            A::NeverExtractable,
+            A::Local,
+            A::AlwaysAuthenticate,
+            A::Modifiable,
+            A::Sign,
+            A::Decrypt,
+            A::Derive,
+            A::Unwrap,
+            A::Encrypt,
+            A::Wrap,
+        ],
+        ObjectType::Public => &[
+            A::Label,
+            A::Id,
+            A::KeyType,
+            A::Private,
+            A::Local,
+            A::Modifiable,
+            A::Verify,
+            A::Encrypt,
+            A::Derive,
+            A::Wrap,
+        ],
+        ObjectType::Certificate => &[A::Label, A::Id, A::CertificateType, A::Private, A::Modifiable],
+        ObjectType::Data => &[A::Label, A::Private, A::Modifiable],
+    }
+}
+
+impl ObjectInventory {
+    fn take(&mut self, token: &Uri, attributes: Vec<Attribute>) {
+        let (mut label, mut id) = (None, None);
+        for attribute in attributes {
+            match attribute {
+                Attribute::Label(value) => label = Some(value),
+                Attribute::Id(value) => id = Some(value),
+                Attribute::KeyType(value) => self.algorithm = value.to_string(),
+                Attribute::CertificateType(value) => self.algorithm = value.to_string(),
+                Attribute::Private(value) => self.flags.private = Some(value),
+                Attribute::Sensitive(value) => self.flags.sensitive = Some(value),
+                Attribute::Extractable(value) => self.flags.extractable = Some(value),
+                Attribute::AlwaysSensitive(value) => self.flags.always_sensitive = Some(value),
+                Attribute::NeverExtractable(value) => self.flags.never_extractable = Some(value),
+                Attribute::Local(value) => self.flags.local = Some(value),
+                Attribute::AlwaysAuthenticate(value) => self.flags.always_authenticate = Some(value),
+                Attribute::Modifiable(value) => self.flags.modifiable = Some(value),
+                Attribute::Sign(true) => self.usages.push("sign"),
+                Attribute::Verify(true) => self.usages.push("verify"),
+                Attribute::Encrypt(true) => self.usages.push("encrypt"),
+                Attribute::Decrypt(true) => self.usages.push("decrypt"),
+                Attribute::Derive(true) => self.usages.push("derive"),
+                Attribute::Wrap(true) => self.usages.push("wrap"),
+                Attribute::Unwrap(true) => self.usages.push("unwrap"),
+                _ => {}
+            }
+        }
+        self.uri = object_uri(token, self.class, label, id);
+    }
+
+    fn take_public(&mut self, public: Result<Option<PublicKey>, KeyError>) {
+        match public {
+            Ok(Some(public)) => {
+                self.algorithm = public.algorithm();
+                self.public = Some(public);
+            }
+            Ok(None) => {}
+            Err(KeyError::RsaBits { bits, .. }) => {
+                self.algorithm = format!("RSA {bits}");
+                self.findings.push(Finding::RsaBits { bits });
+            }
+            Err(KeyError::Unsupported { algorithm, .. }) => self.findings.push(Finding::UnknownType { algorithm }),
+            Err(KeyError::Malformed { attribute, .. }) => self.findings.push(Finding::Malformed { attribute }),
+            Err(KeyError::Device(source)) => self.findings.push(Finding::Unread { what: "the public key", source }),
+            Err(_) => self.findings.push(Finding::Malformed { attribute: "the public key" }),
+        }
+    }
+
+    fn judge_private(&mut self) {
+        let flags = self.flags;
+        let mut findings = Vec::new();
+        if flags.extractable != Some(false) {
+            findings.push(Finding::Exportable { stated: flags.extractable.is_some() });
+        }
+        if flags.sensitive != Some(true) {
+            findings.push(Finding::Readable { stated: flags.sensitive.is_some() });
+        }
+        let once = flags.never_extractable == Some(false) || flags.always_sensitive == Some(false);
+        if findings.is_empty() && once {
+            findings.push(Finding::WasExportable);
+        }
+        if flags.private == Some(false) {
+            findings.push(Finding::WithoutLogin);
+        }
+        if flags.always_authenticate == Some(true) {
+            findings.push(Finding::AlwaysPin);
+        }
+        self.findings.extend(findings);
+    }
+}
+
+/// Finds the halves that belong together: same id, else same label.
+fn pair(objects: &mut [ObjectInventory], logged_in: bool) {
+    let names = |wanted: ObjectType| -> Vec<(Uri, Option<PublicKey>, String, Vec<Finding>)> {
+        let of_class = objects.iter().filter(|object| object.class == wanted);
+        of_class
+            .map(|object| {
+                (object.uri.clone(), object.public.clone(), object.algorithm.clone(), object.findings.clone())
+            })
+            .collect()
+    };
+    let (public, private) = (names(ObjectType::Public), names(ObjectType::Private));
+    for object in objects.iter_mut() {
+        match object.class {
+            ObjectType::Private => match public.iter().find(|(uri, ..)| belong_together(&object.uri, uri)) {
+                Some((_, public, algorithm, findings)) => {
+                    (object.public, object.algorithm) = (public.clone(), algorithm.clone());
+                    // What is wrong with the numbers is wrong with both halves.
+                    object.findings.extend(findings.iter().filter(|finding| finding.is_of_numbers()).cloned());
+                }
+                None => object.findings.push(Finding::NoPublicHalf),
+            },
+            ObjectType::Public if logged_in && !private.iter().any(|(uri, ..)| belong_together(&object.uri, uri)) => {
+                object.findings.push(Finding::NoPrivateHalf);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Finding {
+    fn is_of_numbers(&self) -> bool {
+        matches!(self, Self::RsaBits { .. } | Self::UnknownType { .. })
+    }
+}
+
+fn belong_together(one: &Uri, other: &Uri) -> bool {
+    match (one.id(), other.id()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.object().is_some() && one.object() == other.object(),
+    }
+}
+
+/// Finds objects of one class that share a name, or have none.
+fn name(objects: &mut [ObjectInventory]) {
+    let names: Vec<(ObjectType, Uri)> = objects.iter().map(|object| (object.class, object.uri.clone())).collect();
+    for object in objects.iter_mut().filter(|object| is_key(object.class)) {
+        let of_class = || names.iter().filter(|(class, _)| *class == object.class).map(|(_, uri)| uri);
+        let labels = object.uri.object().map(|label| of_class().filter(|uri| uri.object() == Some(label)).count());
+        let ids = object.uri.id().map(|id| of_class().filter(|uri| uri.id() == Some(id)).count());
+        let nameless = labels.is_none() && ids.is_none();
+        for (what, count) in [("label", labels), ("id", ids)] {
+            if let Some(count) = count.filter(|&count| count > 1) {
+                object.findings.push(Finding::NotAlone { what, count });
+            }
+        }
+        if nameless {
+            object.findings.push(Finding::Nameless);
+        }
+    }
+}
+
+fn is_key(class: ObjectType) -> bool {
+    matches!(class, ObjectType::Private | ObjectType::Public | ObjectType::SecretKey)
+}
