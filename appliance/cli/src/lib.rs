@@ -41,4 +41,5 @@ mod usage;
 pub use args::CommonArgs;
 pub use generate::Generate;
 pub use login::{Login, PinArgs};
+pub use quorum::{quorum_pin, read_share};
 pub use run::{CommandLine, run};

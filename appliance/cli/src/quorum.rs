@@ -64,7 +64,7 @@ fn gather(token: &TokenStatus) -> Result<Option<SecretString>, Failure> {
         let of = if taken == 0 { String::new() } else { format!(" of {}", taken + collector.missing()) };
         let custodian = format!("custodian {}{of}", taken + 1);
         tty.show(&news).map_err(no_terminal)?;
-        let Some(share) = share(&mut tty, &custodian)? else { return Ok(None) };
+        let Some(share) = read_share(&mut tty, &custodian)? else { return Ok(None) };
         tty.show(WIPE).map_err(no_terminal)?;
         let number = share.number();
         news = match collector.add(share) {
@@ -79,11 +79,14 @@ fn gather(token: &TokenStatus) -> Result<Option<SecretString>, Failure> {
         };
     }
     tty.show(&news).map_err(no_terminal)?;
-    combine(&collector).map(Some)
+    quorum_pin(&collector).map(Some)
 }
 
-/// One custodian's share; `None` when he gives up. A wrong word costs that word alone.
-fn share(tty: &mut SecretTty, custodian: &str) -> Result<Option<Share>, Failure> {
+/// One custodian's share; `None` when he gives up. A wrong word costs that word alone. `custodian` is how he is addressed.
+///
+/// # Errors
+/// `QUORUM-TERMINAL`: the terminal failed.
+pub fn read_share(tty: &mut SecretTty, custodian: &str) -> Result<Option<Share>, Failure> {
     let invitation = format!(
         "{custodian}: type the words of your share, as many to a line as you like; they are not shown.\n\
          To correct a word type its number and the right word; a number alone drops the words from there on.\n\
@@ -174,8 +177,11 @@ impl Typing {
     }
 }
 
-/// The PIN is the secret itself, as text.
-fn combine(collector: &Collector) -> Result<SecretString, Failure> {
+/// The PIN of which there are enough shares: it is the secret itself, as text.
+///
+/// # Errors
+/// `QUORUM-SHARES`, `QUORUM-PIN`: the shares do not belong together, or are of something else.
+pub fn quorum_pin(collector: &Collector) -> Result<SecretString, Failure> {
     let secret = collector.secret(b"").map_err(|error| {
         let exit = if matches!(error, CombineError::OpenSsl(_)) { Exit::Software } else { Exit::Refused };
         Failure::new("QUORUM-SHARES", exit, &error).hint(format!("{NOTHING_TRIED}; run the command again"))
@@ -267,9 +273,9 @@ mod tests {
 
     #[test]
     fn the_secret_is_the_pin_or_none() {
-        assert_eq!(combine(&collected(PIN)).unwrap().expose_secret(), "sixteen-bytes-ok");
+        assert_eq!(quorum_pin(&collected(PIN)).unwrap().expose_secret(), "sixteen-bytes-ok");
         for other in [&b"sixteen\nbytes ok"[..], &[0xff; 16], "sixteen-bytes-\u{f6}".as_bytes()] {
-            let failure = combine(&collected(other)).unwrap_err();
+            let failure = quorum_pin(&collected(other)).unwrap_err();
             assert_eq!((failure.id.as_str(), failure.exit), ("QUORUM-PIN", Exit::Refused));
         }
     }

@@ -84,7 +84,11 @@ impl SecretTty {
         Ok(Self::over(OpenOptions::new().read(true).write(true).open("/dev/tty")?)?)
     }
 
-    fn over(tty: File) -> io::Result<Self> {
+    /// A terminal that is open already.
+    ///
+    /// # Errors
+    /// What the system says; for example that it is no terminal.
+    pub fn over(tty: File) -> io::Result<Self> {
         let before = tcgetattr(&tty)?;
         let signals = Some(HeldSignals::hold()?);
         let mut raw = before.clone();

@@ -6,6 +6,7 @@
 use crate::people::Role;
 use openpgp_pkcs11::secrecy::SecretString;
 use pouch_console::{Exit, Failure};
+use pouch_shares::Share;
 
 /// The people, seen from the ceremony.
 pub trait Dialog {
@@ -21,18 +22,24 @@ pub trait Dialog {
     /// As for [`Dialog::say`]; [`given_up`] at the end of input.
     fn ask(&mut self, role: Role, question: &str, example: &str) -> Result<String, Failure>;
 
-    /// Asks `role` for a line that nobody else may see. `about` is what it is: the same words for what was shown and is
-    /// typed back.
+    /// Asks `role` for a PIN, which nobody else may see.
     ///
     /// # Errors
     /// As for [`Dialog::ask`].
-    fn ask_secret(&mut self, role: Role, about: &str, question: &str) -> Result<SecretString, Failure>;
+    fn ask_pin(&mut self, role: Role, question: &str) -> Result<SecretString, Failure>;
 
-    /// Shows words to `role` alone, until that person has copied them; then they are gone from the screen.
+    /// Shows a share to `role` alone, until that person has copied its words; then they are gone from the screen. `about` is
+    /// the PIN that it is a share of.
     ///
     /// # Errors
     /// As for [`Dialog::ask`].
-    fn show_secret(&mut self, role: Role, about: &str, words: &[&str]) -> Result<(), Failure>;
+    fn show_share(&mut self, role: Role, about: &str, share: &Share) -> Result<(), Failure>;
+
+    /// Has `role` type the words of a share of `about`, which nobody else may see.
+    ///
+    /// # Errors
+    /// As for [`Dialog::ask`].
+    fn ask_share(&mut self, role: Role, about: &str) -> Result<Share, Failure>;
 }
 
 /// Nobody answers any more: the ceremony stops where it is, to be resumed.

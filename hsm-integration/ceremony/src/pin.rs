@@ -89,6 +89,6 @@ impl Holders<'_, '_> {
             dialog.say("A wrong PIN was entered at this token since the last login; there is one try now.\n")?;
         }
         let question = format!("PIN of token \"{}\" (serial {}):", token.label, token.serial);
-        dialog.ask_secret(Role::Administrator, &about("user", self.token), &question)
+        dialog.ask_pin(Role::Administrator, &question)
     }
 }

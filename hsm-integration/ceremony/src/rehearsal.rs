@@ -17,6 +17,7 @@ use openpgp_pkcs11::{LoggedIn, LoginOptions, Uri, initialise_token};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
 use pouch_platform::Dir;
+use pouch_shares::Share;
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::cert::CertBuilder;
 use sequoia_openpgp::serialize::SerializeInto as _;
@@ -136,8 +137,7 @@ impl Stage<'_> {
                     plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
                 let papers = self.dir.subdir(PAPERS).map_err(explain::dir)?;
                 for share in shares {
-                    let words: Vec<&str> = share.words().collect();
-                    write_paper(&papers, Role::Custodian(share.number()), &about("user", name), &words)?;
+                    write_paper(&papers, Role::Custodian(share.number()), &about("user", name), &share)?;
                 }
                 Ok(pin)
             }
@@ -201,7 +201,8 @@ pub(crate) fn paper_name(role: Role, about: &str) -> String {
 }
 
 /// Puts down what a custodian holds.
-pub(crate) fn write_paper(papers: &Dir, role: Role, about: &str, words: &[&str]) -> Result<(), Failure> {
+pub(crate) fn write_paper(papers: &Dir, role: Role, about: &str, share: &Share) -> Result<(), Failure> {
+    let words: Vec<&str> = share.words().collect();
     papers.replace_file(paper_name(role, about), format!("{}\n", words.join(" ")).as_bytes()).map_err(explain::dir)
 }
 

@@ -7,6 +7,7 @@ use crate::rehearsal::{paper_name, write_paper};
 use openpgp_pkcs11::secrecy::SecretString;
 use pouch_console::Failure;
 use pouch_platform::Dir;
+use pouch_shares::Share;
 use std::io::Write;
 
 /// PIN that the actor chooses where one is typed. DEMO only.
@@ -44,18 +45,20 @@ impl<W: Write> Dialog for Actor<W> {
         Ok(example.to_owned())
     }
 
-    fn ask_secret(&mut self, role: Role, about: &str, question: &str) -> Result<SecretString, Failure> {
+    fn ask_pin(&mut self, role: Role, question: &str) -> Result<SecretString, Failure> {
         self.show(&format!("[{role}] {question} (typed, not shown)\n"))?;
-        let file = paper_name(role, about);
-        if role == Role::Administrator {
-            return Ok(SecretString::from(TYPED_PIN));
-        }
-        let words = self.papers.read_bounded(&file, MAX_PAPER).map_err(pouch_cli::explain::dir)?;
-        Ok(SecretString::from(String::from_utf8_lossy(&words).into_owned()))
+        Ok(SecretString::from(TYPED_PIN))
     }
 
-    fn show_secret(&mut self, role: Role, about: &str, words: &[&str]) -> Result<(), Failure> {
-        self.show(&format!("[{role}] ({} words of the {about} are copied to paper)\n", words.len()))?;
-        write_paper(&self.papers, role, about, words)
+    fn show_share(&mut self, role: Role, about: &str, share: &Share) -> Result<(), Failure> {
+        self.show(&format!("[{role}] (the words of a share of the {about} are copied to paper)\n"))?;
+        write_paper(&self.papers, role, about, share)
+    }
+
+    fn ask_share(&mut self, role: Role, about: &str) -> Result<Share, Failure> {
+        self.show(&format!("[{role}] (the words of a share of the {about} are typed)\n"))?;
+        let paper = self.papers.read_bounded(paper_name(role, about), MAX_PAPER).map_err(pouch_cli::explain::dir)?;
+        let paper = Share::parse(&String::from_utf8_lossy(&paper));
+        paper.map_err(|error| crate::dialog::broken("the paper cannot be read", error))
     }
 }

@@ -1,7 +1,7 @@
 //! Making a PIN and giving it to those who hold it, before any token has it: nobody can lose what they have not proven to have.
 
 use super::about;
-use super::quorum::{self, Words};
+use super::quorum::Words;
 use crate::ceremony::Ceremony;
 use crate::people::Role;
 use crate::plan::{Custody, Name};
@@ -78,20 +78,16 @@ fn split(ceremony: &mut Ceremony<'_>, token: &Name, which: &str) -> Result<Pin, 
 
 /// Shows a custodian the words, and has them typed back from the paper.
 fn hand_out(ceremony: &mut Ceremony<'_>, role: Role, about: &str, share: &pouch_shares::Share) -> Result<(), Failure> {
-    let words: Vec<&str> = share.words().collect();
     let name = ceremony.made.name(role).unwrap_or("whose name was not taken").to_owned();
     ceremony.dialog.say(&format!("\n{name}, {role}, comes to the private terminal; nobody else looks.\n"))?;
-    ceremony.dialog.show_secret(role, about, &words)?;
+    ceremony.dialog.show_share(role, about, share)?;
     let expected = Words::of(share);
     for _ in 0..PATIENCE {
-        let typed = quorum::read(ceremony, role, about, "Type the words back from the paper:")?;
-        match typed {
-            Ok(typed) if Words::of(&typed).is(&expected) => {
-                return ceremony.dialog.say(&format!("The {role} holds a right copy of the share.\n"));
-            }
-            Ok(_) => ceremony.dialog.say("These are the words of another share.\n")?,
-            Err(error) => ceremony.dialog.say(&format!("{error}\n"))?,
+        ceremony.dialog.say("Now the words are typed back from the paper.\n")?;
+        if Words::of(&ceremony.dialog.ask_share(role, about)?).is(&expected) {
+            return ceremony.dialog.say(&format!("{name} holds a right copy of the share.\n"));
         }
+        ceremony.dialog.say("These are the words of another share.\n")?;
     }
     Err(Failure::new(
         "CEREMONY-SHARES",
@@ -104,12 +100,12 @@ fn hand_out(ceremony: &mut Ceremony<'_>, role: Role, about: &str, share: &pouch_
 fn choose(ceremony: &mut Ceremony<'_>, about: &str) -> Result<SecretString, Failure> {
     for _ in 0..PATIENCE {
         let role = Role::Administrator;
-        let pin = ceremony.dialog.ask_secret(role, about, &format!("New {about}, at least 6 characters:"))?;
+        let pin = ceremony.dialog.ask_pin(role, &format!("New {about}, at least 6 characters:"))?;
         if pin.expose_secret().chars().count() < 6 {
             ceremony.dialog.say("That is too short.\n")?;
             continue;
         }
-        let again = ceremony.dialog.ask_secret(role, about, "The same again:")?;
+        let again = ceremony.dialog.ask_pin(role, "The same again:")?;
         if pin.expose_secret() == again.expose_secret() {
             return Ok(pin);
         }

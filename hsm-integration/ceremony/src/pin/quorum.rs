@@ -2,10 +2,10 @@
 
 use crate::ceremony::Ceremony;
 use crate::people::Role;
-use openpgp_pkcs11::secrecy::{ExposeSecret as _, SecretString};
+use openpgp_pkcs11::secrecy::SecretString;
 use openssl::memcmp;
 use pouch_console::{Exit, Failure};
-use pouch_shares::{Collector, Share, ShareError};
+use pouch_shares::{Collector, Share};
 use zeroize::Zeroizing;
 
 /// How often custodians may mistype before the step fails.
@@ -30,17 +30,6 @@ impl Words {
     }
 }
 
-/// One share, typed. The inner error is for the custodian, who may type again.
-pub(crate) fn read(
-    ceremony: &mut Ceremony<'_>,
-    role: Role,
-    about: &str,
-    question: &str,
-) -> Result<Result<Share, ShareError>, Failure> {
-    let text = ceremony.dialog.ask_secret(role, about, question)?;
-    Ok(Share::parse(text.expose_secret()))
-}
-
 /// Takes shares until the PIN is there. `about` is the PIN.
 pub(crate) fn collect(ceremony: &mut Ceremony<'_>, about: &str) -> Result<SecretString, Failure> {
     let people = ceremony.plan().people;
@@ -54,19 +43,13 @@ pub(crate) fn collect(ceremony: &mut Ceremony<'_>, about: &str) -> Result<Secret
             ceremony.dialog.say(&format!("There are custodians 1 to {}.\n", people.custodians))?;
             continue;
         };
-        let share = match read(ceremony, Role::Custodian(number), about, "Type the words of the share:")? {
-            Ok(share) if share.number() == number => share,
-            Ok(share) => {
-                ceremony.dialog.say(&format!("This is the share of custodian {}.\n", share.number()))?;
-                continue;
-            }
-            Err(error) => {
-                ceremony.dialog.say(&format!("{error}\n"))?;
-                continue;
-            }
-        };
+        let share = ceremony.dialog.ask_share(Role::Custodian(number), about)?;
+        if share.number() != number {
+            ceremony.dialog.say(&format!("This is the share of custodian {}.\n", share.number()))?;
+            continue;
+        }
         match collector.add(share) {
-            Ok(0) => return pin(&collector),
+            Ok(0) => return pouch_cli::quorum_pin(&collector),
             Ok(still) => {
                 missing = still;
                 ceremony.dialog.say(&format!("Taken; {still} to go.\n"))?;
@@ -76,14 +59,4 @@ pub(crate) fn collect(ceremony: &mut Ceremony<'_>, about: &str) -> Result<Secret
     }
     Err(Failure::new("CEREMONY-QUORUM", Exit::Usage, format!("no quorum for the {about} in {PATIENCE} tries"))
         .hint("no PIN was tried; look at the papers, and repeat the step"))
-}
-
-fn pin(collector: &Collector) -> Result<SecretString, Failure> {
-    let failed = |reason: String| {
-        Failure::new("CEREMONY-QUORUM", Exit::Data, format!("the shares give no PIN: {reason}"))
-            .hint("no PIN was tried; use the papers of one and the same step")
-    };
-    let secret = collector.secret(b"").map_err(|error| failed(error.to_string()))?;
-    let text = std::str::from_utf8(secret.expose_secret()).map_err(|_| failed("it is no text".to_owned()))?;
-    Ok(SecretString::from(text))
 }

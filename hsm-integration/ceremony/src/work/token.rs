@@ -88,7 +88,7 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
     let module = module.as_deref();
     let token = if plan.state == State::Used {
         let question = format!("Present security officer PIN of token {name}, which is erased:");
-        let present = ceremony.dialog.ask_secret(Role::Administrator, "present security officer PIN", &question)?;
+        let present = ceremony.dialog.ask_pin(Role::Administrator, &question)?;
         let token = reset_token(&uri, module, &plan.label, &present, &user_pin.pin).map_err(explain::hsm)?;
         token.set_so_pin(&present, &so_pin.pin).map_err(explain::hsm)?;
         token
