@@ -3,12 +3,22 @@
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+/// How long a prompt is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A command at a terminal, and what it showed so far.
 #[derive(Debug)]
 pub struct Terminal {
     child: Child,
     seen: String,
+    /// How much of it was there when something was typed last: a prompt is answered once.
+    answered: usize,
+    /// What it shows, byte by byte; ends with the command.
+    shown: Receiver<u8>,
 }
 
 impl Terminal {
@@ -17,14 +27,22 @@ impl Terminal {
     /// # Errors
     /// `script` is not there.
     pub fn start(line: &str, softhsm: &Path) -> Result<Self, String> {
-        let child = Command::new("script")
+        let mut child = Command::new("script")
             .args(["-qec", &format!("exec {line}"), "/dev/null"])
             .env("SOFTHSM2_CONF", softhsm)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|e| format!("script: {e}"))?;
-        Ok(Self { child, seen: String::new() })
+        let mut out = child.stdout.take().ok_or("no output")?;
+        let (sender, shown) = channel();
+        thread::spawn(move || {
+            let mut byte = [0];
+            while out.read(&mut byte).is_ok_and(|read| read == 1) && byte.iter().all(|byte| sender.send(*byte).is_ok())
+            {
+            }
+        });
+        Ok(Self { child, seen: String::new(), answered: 0, shown })
     }
 
     /// Waits for a prompt.
@@ -32,15 +50,19 @@ impl Terminal {
     /// # Errors
     /// It does not come.
     pub fn wait_for(&mut self, prompt: &str) -> Result<(), String> {
-        let mut byte = [0];
-        while !self.seen.ends_with(prompt) {
-            let out = self.child.stdout.as_mut().ok_or("no output")?;
-            match out.read(&mut byte) {
-                Ok(1) => self.seen.push(char::from(byte[0])),
-                other => return Err(format!("{other:?} and no {prompt:?} in {:?}", self.seen)),
+        while !self.seen.get(self.answered..).is_some_and(|new| new.ends_with(prompt)) {
+            match self.shown.recv_timeout(PATIENCE) {
+                Ok(byte) => self.seen.push(char::from(byte)),
+                Err(error) => return Err(format!("{error} and no {prompt:?} in {:?}", self.seen)),
             }
         }
         Ok(())
+    }
+
+    /// All that was shown so far.
+    #[must_use]
+    pub fn seen(&self) -> &str {
+        &self.seen
     }
 
     /// Types `keys`.
@@ -49,7 +71,9 @@ impl Terminal {
     /// Nobody takes them.
     pub fn press(&mut self, keys: &str) -> Result<(), String> {
         let keyboard = self.child.stdin.as_mut().ok_or("no input")?;
-        keyboard.write_all(keys.as_bytes()).map_err(|e| format!("the keyboard: {e}"))
+        keyboard.write_all(keys.as_bytes()).map_err(|e| format!("the keyboard: {e}"))?;
+        self.answered = self.seen.len();
+        Ok(())
     }
 
     /// Waits for a prompt, then types a line.
@@ -78,11 +102,16 @@ impl Terminal {
     /// # Errors
     /// The end cannot be had.
     pub fn end(mut self) -> Result<(i32, String), String> {
-        let mut rest = Vec::new();
-        let mut out = self.child.stdout.take().ok_or("no output")?;
-        out.read_to_end(&mut rest).map_err(|e| e.to_string())?;
-        self.seen.extend(rest.iter().map(|byte| char::from(*byte)));
+        self.seen.extend(self.shown.iter().map(char::from));
         let status = self.child.wait().map_err(|e| e.to_string())?;
-        Ok((status.code().ok_or("it was killed")?, self.seen))
+        Ok((status.code().ok_or("it was killed")?, std::mem::take(&mut self.seen)))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Its terminal goes with it, and so does whatever still runs there.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
