@@ -120,7 +120,7 @@ fi
 
 # A token for tests. It is a library, which cargo install does not install, so a package of ours depends on it; and it
 # brings its own OpenSSL and SQLite, because those of Debian 12 are too old or have no headers.
-if [[ ! -f $kryoptic || tests/kryoptic/Cargo.lock -nt $kryoptic ]]; then
+if [[ ! -f $kryoptic || tests/kryoptic/Cargo.lock -nt $kryoptic || tests/kryoptic/Cargo.toml -nt $kryoptic ]]; then
     echo "building into target/tools: kryoptic $(sed -n '/^name = "kryoptic"$/{n;s/version = "\(.*\)"/\1/p}' tests/kryoptic/Cargo.lock)," \
         "a PKCS#11 token (cargo, some minutes)"
     cargo build --quiet --release --locked --manifest-path tests/kryoptic/Cargo.toml --target-dir target/tools/kryoptic -p kryoptic

@@ -10,23 +10,22 @@ mod builder;
 mod certify;
 mod error;
 pub mod revoke;
+mod token_key;
 
 pub use amend::{add_encryption_subkey, extend};
 pub use builder::{Builder, Keys};
 pub use certify::certify;
 pub use error::CertificateError;
 pub use revoke::{Reason, Revocation, armor_revocation, revoke, revoke_subkey};
+pub use token_key::TokenKey;
 
 use crate::{
     OpenPgpKey,
-    key::KeyError,
     public::{KeyVersion, PublicKey},
-    session::LoggedIn,
-    signer::TokenSigner,
-    uri::Uri,
 };
 use sequoia_openpgp::{
     Cert, Packet,
+    crypto::Signer,
     packet::{
         Key,
         key::{PublicParts, SubordinateRole},
@@ -35,35 +34,6 @@ use sequoia_openpgp::{
     types::{HashAlgorithm, KeyFlags, SignatureType},
 };
 use std::time::{Duration, SystemTime};
-
-/// A private key on a token whose user is logged in: the hand that signs. Made by [`LoggedIn::key`].
-#[derive(Debug, Clone)]
-pub struct TokenKey {
-    pub(crate) token: LoggedIn,
-    pub(crate) uri: Uri,
-}
-
-impl LoggedIn {
-    /// The private key that `uri` names. Nothing is looked at yet.
-    pub fn key(&self, uri: &Uri) -> TokenKey {
-        TokenKey { token: self.clone(), uri: uri.clone() }
-    }
-}
-
-impl TokenKey {
-    /// The public half on the token.
-    ///
-    /// # Errors
-    /// [`KeyError`]: not found, two found, or the token keeps no public half.
-    pub fn public(&self) -> Result<PublicKey, KeyError> {
-        self.token.public_key(&self.uri)
-    }
-
-    /// Signs for the primary key of `cert`, which must be this key.
-    fn signer_of(&self, cert: &Cert) -> Result<TokenSigner, KeyError> {
-        self.token.signer(&self.uri, &cert.primary_key().key().clone().role_into_unspecified())
-    }
-}
 
 /// When a subkey begins and ends.
 #[derive(Debug, Clone, Copy)]
@@ -81,26 +51,22 @@ impl Span {
 
     /// The encryption key on the token as an OpenPGP key, once it is known that it could open messages.
     fn encryption_key(&self, key: &TokenKey) -> Result<OpenPgpKey, CertificateError> {
-        let public = key.public()?;
-        let packet = public.to_encryption_key(self.version, self.created);
-        let packet = packet.ok_or(CertificateError::Purpose { public, purpose: "an encryption subkey" })?;
+        let packet = key.encryption_key(self.version, self.created)?;
         // Makes sure that the private half exists, is confined and may open messages. It is not used.
-        key.token.decryptor(&key.uri, &packet)?;
+        key.decryptor(&packet)?;
         Ok(packet)
     }
 
     /// Binds a subkey that opens messages.
-    fn bind_encryption(&self, cert: Cert, signer: &mut TokenSigner, key: OpenPgpKey) -> Result<Cert, CertificateError> {
+    fn bind_encryption(&self, cert: Cert, signer: &mut dyn Signer, key: OpenPgpKey) -> Result<Cert, CertificateError> {
         let flags = KeyFlags::empty().set_storage_encryption().set_transport_encryption();
         bind(cert, signer, key, self.signature(SignatureType::SubkeyBinding, flags)?)
     }
 
     /// Binds a subkey that signs, which says by a signature of its own that it belongs here (RFC 9580 section 5.2.1.9).
-    fn bind_signing(&self, cert: Cert, signer: &mut TokenSigner, key: &TokenKey) -> Result<Cert, CertificateError> {
-        let public = key.public()?;
-        let packet = public.to_signing_key(self.version, self.created);
-        let packet = packet.ok_or(CertificateError::Purpose { public, purpose: "a signing subkey" })?;
-        let mut subkey_signer = key.token.signer(&key.uri, &packet)?;
+    fn bind_signing(&self, cert: Cert, signer: &mut dyn Signer, key: &TokenKey) -> Result<Cert, CertificateError> {
+        let packet = key.signing_key(self.version, self.created, "a signing subkey")?;
+        let mut subkey_signer = key.signer(&packet)?;
         let subkey: Key<PublicParts, SubordinateRole> = packet.clone().role_into_subordinate();
         let back = signature(SignatureType::PrimaryKeyBinding, self.created)?.sign_primary_key_binding(
             &mut subkey_signer,
@@ -114,7 +80,7 @@ impl Span {
 
 fn bind(
     cert: Cert,
-    signer: &mut TokenSigner,
+    signer: &mut dyn Signer,
     key: OpenPgpKey,
     binding: SignatureBuilder,
 ) -> Result<Cert, CertificateError> {
@@ -126,15 +92,12 @@ fn bind(
 
 /// Refuses key material that the certificate has already, under whatever fingerprint.
 fn assert_new(cert: &Cert, key: &OpenPgpKey) -> Result<(), CertificateError> {
-    let material = |key: &OpenPgpKey| PublicKey::of_openpgp(key);
-    let wanted = material(key);
-    let known = |other: OpenPgpKey| wanted.is_some() && material(&other) == wanted;
-    match wanted.clone() {
-        Some(public) if cert.keys().any(|other| known(other.key().clone().role_into_unspecified())) => {
-            Err(CertificateError::SameKey { public })
-        }
-        _ => Ok(()),
+    let known = |other: OpenPgpKey| other.mpis() == key.mpis();
+    if cert.keys().any(|other| known(other.key().clone().role_into_unspecified())) {
+        let key = PublicKey::of_openpgp(key).map_or_else(|| key.pk_algo().to_string(), |public| public.to_string());
+        return Err(CertificateError::SameKey { key });
     }
+    Ok(())
 }
 
 fn signature(kind: SignatureType, at: SystemTime) -> Result<SignatureBuilder, CertificateError> {

@@ -1,6 +1,6 @@
 //! Session keys opened by a token: RSA decryption or key agreement inside, the rest of OpenPGP outside.
 
-mod host;
+pub(crate) mod host;
 
 use crate::{
     OpenPgpKey,
@@ -72,7 +72,7 @@ pub enum DecryptError {
         actual: usize,
     },
     /// The key derivation on this host failed.
-    #[error("the key derivation of X25519 failed on this host")]
+    #[error("the key derivation failed on this host")]
     Derivation,
     /// The token failed.
     #[error("opening with token key {key}: {source}")]
@@ -305,8 +305,8 @@ impl Decryptor for TokenDecryptor {
     }
 }
 
-/// Derives the secret as a session object - it never touches the token's storage - reads and destroys it.
-fn derive(
+/// Derives the secret as a session object, which never touches the token's storage.
+pub(crate) fn derive(
     session: &Session,
     key: ObjectHandle,
     ephemeral: &[u8],
@@ -323,6 +323,11 @@ fn derive(
     let params = Ecdh1DeriveParams::new(EcKdf::null(), ephemeral);
     count(Operation::Derive);
     let secret = session.derive_key(&Mechanism::Ecdh1Derive(params), key, &template)?;
+    take(session, secret)
+}
+
+/// Reads a session object and destroys it.
+pub(crate) fn take(session: &Session, secret: ObjectHandle) -> Result<Protected, cryptoki::error::Error> {
     let value = session.get_attributes(secret, &[AttributeType::Value]);
     // Destroyed whether or not it could be read; should the token refuse, it goes with the session.
     let destroyed = session.destroy_object(secret);

@@ -8,6 +8,7 @@ use crate::{
     decryptor::DecryptError,
     destroy::DestroyError,
     generate::GenerateError,
+    holder::HolderError,
     key::KeyError,
     offer::OfferError,
     open::OpenError,
@@ -88,6 +89,9 @@ pub enum Error {
     /// The key was not found or is not acceptable.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Nobody holds the key so.
+    #[error(transparent)]
+    Holder(#[from] HolderError),
     /// No signature.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -118,6 +122,7 @@ impl Explain for Error {
             Self::Open(e) => e.explain(),
             Self::Login(e) => e.explain(),
             Self::Key(e) => e.explain(),
+            Self::Holder(e) => e.explain(),
             Self::Sign(e) => e.explain(),
             Self::Decrypt(e) => e.explain(),
             Self::Generate(e) => e.explain(),

@@ -14,7 +14,7 @@ use crate::{
 };
 use cryptoki::{
     mechanism::{Mechanism, MechanismType},
-    object::{Attribute, ObjectClass},
+    object::{Attribute, MlDsaParameterSetType, MlKemParameterSetType, ObjectClass},
     session::Session,
 };
 use std::{fmt, str::FromStr};
@@ -38,11 +38,24 @@ pub enum Algorithm {
     Ed25519,
     /// X25519, for key agreement.
     X25519,
+    /// ML-DSA-65: half of a composite key for signing.
+    MlDsa65,
+    /// ML-KEM-768: half of a composite key for decapsulation.
+    MlKem768,
 }
 
 impl Algorithm {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 6] = [Self::Rsa3072, Self::Rsa4096, Self::P256, Self::P384, Self::Ed25519, Self::X25519];
+    pub const ALL: [Self; 8] = [
+        Self::Rsa3072,
+        Self::Rsa4096,
+        Self::P256,
+        Self::P384,
+        Self::Ed25519,
+        Self::X25519,
+        Self::MlDsa65,
+        Self::MlKem768,
+    ];
 
     /// The word on command lines.
     pub fn as_str(self) -> &'static str {
@@ -53,6 +66,8 @@ impl Algorithm {
             Self::P384 => "p384",
             Self::Ed25519 => "ed25519",
             Self::X25519 => "x25519",
+            Self::MlDsa65 => "mldsa65",
+            Self::MlKem768 => "mlkem768",
         }
     }
 
@@ -61,8 +76,9 @@ impl Algorithm {
         match self {
             Self::Rsa3072 | Self::Rsa4096 => &[Usage::Sign, Usage::Decrypt],
             Self::P256 | Self::P384 => &[Usage::Sign, Usage::Derive],
-            Self::Ed25519 => &[Usage::Sign],
+            Self::Ed25519 | Self::MlDsa65 => &[Usage::Sign],
             Self::X25519 => &[Usage::Derive],
+            Self::MlKem768 => &[Usage::Decapsulate],
         }
     }
 }
@@ -101,10 +117,7 @@ impl LoggedIn {
     /// [`GenerateError`]: label or id is taken, the token does not offer such keys, or it made the key otherwise
     /// than asked.
     pub fn generate(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
-        assert_name("key label", label, KEY_LABEL_BYTES)?;
-        if id.is_empty() || id.len() > KEY_ID_BYTES {
-            return Err(GenerateError::Name { what: "key id", actual: id.len(), limit: KEY_ID_BYTES });
-        }
+        assert_key_name(label, id)?;
         let usages = self.token().offers(algorithm)?;
         let (token, logged_in) = (self.token(), self.clone());
         let (label, id) = (label.to_owned(), id.to_vec());
@@ -114,24 +127,36 @@ impl LoggedIn {
     fn make(&self, algorithm: Algorithm, usages: &[Usage], label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
         let session = self.writable()?;
         self.assert_free(&session, label, id)?;
+        self.make_in(&session, algorithm, usages, label, id)
+    }
+
+    /// For a name that is free, or of which the other half of a composite key was just made.
+    pub(crate) fn make_in(
+        &self,
+        session: &Session,
+        algorithm: Algorithm,
+        usages: &[Usage],
+        label: &str,
+        id: &[u8],
+    ) -> Result<NewKey, GenerateError> {
         let (mechanism, parameters) = self.recipe(algorithm)?;
         let (public, private) = templates(usages, label, id, parameters);
         session.generate_key_pair(&mechanism, &public, &private)?;
 
         let wanted = self.token().uri().with_id(id);
-        let made = key::find_private(&session, self.token().uri(), &wanted)?;
+        let made = key::find_half(session, self.token().uri(), &wanted, algorithm)?;
         // SoftHSM and others cut labels without a word.
         if made.uri.object() != Some(label) {
             return Err(GenerateError::NotAsAsked { key: made.uri, what: "the label differs" });
         }
-        usages.iter().try_for_each(|&usage| made.assert_fit(&session, usage))?;
-        let public = key::public_half(&session, &made)?;
+        usages.iter().try_for_each(|&usage| made.assert_fit(session, usage))?;
+        let public = key::public_half(session, &made)?;
         let public = public.ok_or_else(|| KeyError::NoPublicHalf { key: made.uri.clone() })?;
         made.assert_type(&public)?;
         Ok(NewKey { uri: made.uri, public })
     }
 
-    fn assert_free(&self, session: &Session, label: &str, id: &[u8]) -> Result<(), GenerateError> {
+    pub(crate) fn assert_free(&self, session: &Session, label: &str, id: &[u8]) -> Result<(), GenerateError> {
         let names = [("label", Attribute::Label(label.as_bytes().to_vec())), ("id", Attribute::Id(id.to_vec()))];
         for (what, name) in names {
             for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE] {
@@ -152,6 +177,12 @@ impl LoggedIn {
             Algorithm::P256 => (Mechanism::EccKeyPairGen, curve(key::P256_PARAMS)),
             Algorithm::P384 => (Mechanism::EccKeyPairGen, curve(key::P384_PARAMS)),
             Algorithm::Ed25519 => (Mechanism::EccEdwardsKeyPairGen, curve(key::ED25519_PARAMS)),
+            Algorithm::MlDsa65 => {
+                (Mechanism::MlDsaKeyPairGen, vec![Attribute::ParameterSet(MlDsaParameterSetType::ML_DSA_65.into())])
+            }
+            Algorithm::MlKem768 => {
+                (Mechanism::MlKemKeyPairGen, vec![Attribute::ParameterSet(MlKemParameterSetType::ML_KEM_768.into())])
+            }
             Algorithm::X25519 => {
                 let montgomery = self.token().maker(algorithm)? == MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN;
                 let mechanism =
@@ -182,7 +213,19 @@ fn templates(usages: &[Usage], label: &str, id: &[u8], parameters: Vec<Attribute
         Attribute::Derive(can(Usage::Derive)),
         Attribute::Unwrap(false),
     ]);
+    if can(Usage::Decapsulate) {
+        // An attribute of PKCS#11 3.2, which older modules refuse.
+        private.push(Attribute::Decapsulate(true));
+    }
     (public, private)
+}
+
+pub(crate) fn assert_key_name(label: &str, id: &[u8]) -> Result<(), GenerateError> {
+    assert_name("key label", label, KEY_LABEL_BYTES)?;
+    if id.is_empty() || id.len() > KEY_ID_BYTES {
+        return Err(GenerateError::Name { what: "key id", actual: id.len(), limit: KEY_ID_BYTES });
+    }
+    Ok(())
 }
 
 fn assert_name(what: &'static str, name: &str, limit: usize) -> Result<(), GenerateError> {

@@ -2,9 +2,11 @@
 
 mod curve;
 mod error;
+mod half;
 
 pub(crate) use curve::{ED25519_PARAMS, P256_PARAMS, P384_PARAMS, X25519_PARAMS};
 pub use error::KeyError;
+pub(crate) use half::{bind_half, find_half, find_public_half};
 
 use crate::{
     OpenPgpKey,
@@ -34,6 +36,8 @@ pub enum Usage {
     Decrypt,
     /// `CKA_DERIVE`
     Derive,
+    /// `CKA_DECAPSULATE`
+    Decapsulate,
 }
 
 impl Usage {
@@ -43,6 +47,7 @@ impl Usage {
             Self::Sign => "signing",
             Self::Decrypt => "decryption",
             Self::Derive => "key agreement",
+            Self::Decapsulate => "decapsulation",
         }
     }
 }
@@ -53,6 +58,7 @@ impl fmt::Display for Usage {
             Self::Sign => "signing (CKA_SIGN)",
             Self::Decrypt => "decryption (CKA_DECRYPT)",
             Self::Derive => "key agreement (CKA_DERIVE)",
+            Self::Decapsulate => "decapsulation (CKA_DECAPSULATE)",
         })
     }
 }
@@ -149,6 +155,7 @@ impl PrivateKey {
                 Usage::Sign => AttributeType::Sign,
                 Usage::Decrypt => AttributeType::Decrypt,
                 Usage::Derive => AttributeType::Derive,
+                Usage::Decapsulate => AttributeType::Decapsulate,
             },
             AttributeType::Sensitive,
             AttributeType::Extractable,
@@ -185,7 +192,8 @@ impl PrivateKey {
             | Attribute::AlwaysAuthenticate(state)
             | Attribute::Sign(state)
             | Attribute::Decrypt(state)
-            | Attribute::Derive(state) => Some(state),
+            | Attribute::Derive(state)
+            | Attribute::Decapsulate(state) => Some(state),
             _ => None,
         }))
     }
@@ -198,6 +206,8 @@ impl PrivateKey {
             PublicKey::Ed25519(_) => self.kind == KeyType::EC_EDWARDS,
             // SoftHSM has no Montgomery type and keeps these keys as Edwards keys.
             PublicKey::X25519(_) => [KeyType::EC_MONTGOMERY, KeyType::EC_EDWARDS].contains(&self.kind),
+            PublicKey::MlDsa65(_) => self.kind == KeyType::ML_DSA,
+            PublicKey::MlKem768(_) => self.kind == KeyType::ML_KEM,
         };
         if fits {
             return Ok(());
@@ -224,6 +234,10 @@ pub(crate) fn public_handle(session: &Session, key: &PrivateKey) -> Result<Optio
     if candidates.len() > 1 {
         // Some tools give every key the same id: then the label decides too.
         candidates = find(session, ObjectClass::PUBLIC_KEY, label, id)?;
+    }
+    if candidates.len() > 1 {
+        // The two halves of a composite key share both.
+        candidates = half::of_kinds(session, &key.uri, candidates, &[key.kind])?;
     }
     match candidates.as_slice() {
         [] => Ok(None),
@@ -279,6 +293,9 @@ pub(crate) fn read_public(session: &Session, uri: &Uri, handle: ObjectHandle) ->
     if kind == KeyType::RSA {
         return read_rsa(session, uri, handle);
     }
+    if [KeyType::ML_DSA, KeyType::ML_KEM].contains(&kind) {
+        return half::read_lattice(session, uri, handle, kind).map(Some);
+    }
     let (mut params, mut point) = (Vec::new(), Vec::new());
     for attribute in session.get_attributes(handle, &[AttributeType::EcParams, AttributeType::EcPoint])? {
         match attribute {
@@ -329,6 +346,22 @@ pub(crate) fn material(key: &OpenPgpKey) -> Result<PublicKey, KeyError> {
     })?;
     assert_rsa_bits(&public, &key.fingerprint().to_hex())?;
     Ok(public)
+}
+
+/// Refuses a half of a certificate's composite key that is not the token's.
+pub(crate) fn assert_same_half(
+    token: &PublicKey,
+    half: &PublicKey,
+    certificate_key: &OpenPgpKey,
+) -> Result<(), KeyError> {
+    if token == half {
+        return Ok(());
+    }
+    Err(KeyError::NotTheCertificateKey {
+        token: token.clone(),
+        fingerprint: certificate_key.fingerprint().to_hex(),
+        certificate: half.to_string(),
+    })
 }
 
 /// Refuses a certificate key that is not the token's.

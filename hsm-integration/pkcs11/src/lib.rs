@@ -7,11 +7,13 @@
 //! 3. [`Token::check`] - what can be known before any PIN: for dry runs.
 //! 4. [`Token::login`] - one try with a PIN from a file, a systemd credential, a pinpad or a prompt.
 //! 5. [`LoggedIn::signer`] and [`LoggedIn::decryptor`] - a key of the token bound to a key of a certificate.
-//! 6. [`certificate::Builder`] - certificates whose self-signatures the token makes, and in [`certificate`] their
+//! 6. [`CompositePlace`] - the two halves of a post-quantum key of RFC 9980, bound to one key of a certificate.
+//! 7. [`Holder`] - for callers that do not care which of these it is.
+//! 8. [`certificate::Builder`] - certificates whose self-signatures the token makes, and in [`certificate`] their
 //!    revocations, changes and vouching for each other.
-//! 7. [`initialise_slot`], [`reset_token`] and [`LoggedIn::generate`] - new tokens and keys.
-//! 8. [`slots`] and [`inventory`] - what there is, and what is wrong with it.
-//! 9. [`LoggedIn::set_pin`], [`Token::reset_user_pin`], [`FoundKey::destroy`] - and what becomes of them.
+//! 9. [`initialise_slot`], [`reset_token`], [`LoggedIn::generate`] and [`LoggedIn::generate_composite`] - new tokens and keys.
+//! 10. [`slots`] and [`inventory`] - what there is, and what is wrong with it.
+//! 11. [`LoggedIn::set_pin`], [`Token::reset_user_pin`], [`FoundKey::destroy`] - and what becomes of them.
 //!
 //! ```no_run
 //! use openpgp_pkcs11::{LoginOptions, Token, Uri};
@@ -45,6 +47,7 @@
 //! memory, no swap and no core dumps where that matters.
 
 pub mod certificate;
+mod composite;
 mod contents;
 mod deadline;
 mod decryptor;
@@ -52,6 +55,7 @@ mod destroy;
 mod device;
 mod error;
 mod generate;
+mod holder;
 mod inventory;
 mod key;
 mod module;
@@ -65,6 +69,7 @@ mod status;
 mod uri;
 
 pub use certificate::TokenKey;
+pub use composite::{Composite, CompositeDecryptor, CompositePlace, CompositePublic, CompositeSigner, NewComposite};
 pub use contents::{Contents, SlotState, slots};
 pub use deadline::Deadlines;
 pub use decryptor::{DecryptError, TokenDecryptor};
@@ -72,6 +77,7 @@ pub use destroy::{DestroyError, FoundKey};
 pub use device::DeviceError;
 pub use error::{Error, Explain, Explanation, Kind};
 pub use generate::{Algorithm, GenerateError, NewKey, initialise_slot, initialise_token, reset_token};
+pub use holder::{Holder, HolderError, KeyDecryptor, KeyNames, KeySigner, LoggedInHolder};
 pub use inventory::{Finding, Flags, Inventory, ObjectInventory, SlotInventory, inventory};
 pub use key::{KeyError, Usage};
 pub use offer::OfferError;

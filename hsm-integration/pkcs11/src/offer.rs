@@ -45,6 +45,12 @@ impl Explain for OfferError {
     fn explain(&self) -> Explanation {
         match self {
             Self::Device { source, .. } => source.explain(),
+            Self::NotOffered { algorithm: Algorithm::MlDsa65 | Algorithm::MlKem768, .. } => Explanation::new(
+                "HSM-NOT-OFFERED",
+                Kind::Refused,
+                "nothing was made; use a token of PKCS#11 3.2, or, which is weaker, keep the post-quantum half in a second \
+                 token: name it with `key_pq` and write `accept_split_key = true`",
+            ),
             Self::NotOffered { .. } => Explanation::new(
                 "HSM-NOT-OFFERED",
                 Kind::Refused,
@@ -135,7 +141,7 @@ impl Token {
 }
 
 /// The mechanisms that this crate asks for.
-const NAMES: [(MechanismType, &str); 8] = [
+const NAMES: [(MechanismType, &str); 12] = [
     (MechanismType::RSA_PKCS_KEY_PAIR_GEN, "CKM_RSA_PKCS_KEY_PAIR_GEN"),
     (MechanismType::RSA_PKCS, "CKM_RSA_PKCS"),
     (MechanismType::ECC_KEY_PAIR_GEN, "CKM_EC_KEY_PAIR_GEN"),
@@ -144,6 +150,10 @@ const NAMES: [(MechanismType, &str); 8] = [
     (MechanismType::ECC_EDWARDS_KEY_PAIR_GEN, "CKM_EC_EDWARDS_KEY_PAIR_GEN"),
     (MechanismType::EDDSA, "CKM_EDDSA"),
     (MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN, "CKM_EC_MONTGOMERY_KEY_PAIR_GEN"),
+    (MechanismType::ML_DSA_KEY_PAIR_GEN, "CKM_ML_DSA_KEY_PAIR_GEN"),
+    (MechanismType::ML_DSA, "CKM_ML_DSA"),
+    (MechanismType::ML_KEM_KEY_PAIR_GEN, "CKM_ML_KEM_KEY_PAIR_GEN"),
+    (MechanismType::ML_KEM, "CKM_ML_KEM"),
 ];
 
 fn name(kind: MechanismType) -> String {
@@ -159,6 +169,7 @@ struct Offer {
     signs: bool,
     decrypts: bool,
     derives: bool,
+    decapsulates: bool,
 }
 
 impl Offer {
@@ -171,6 +182,7 @@ impl Offer {
             signs: info.sign(),
             decrypts: info.decrypt(),
             derives: info.derive(),
+            decapsulates: info.decapsulate(),
         }
     }
 }
@@ -193,7 +205,7 @@ impl Mechanisms {
         let (least, most) = offer.sizes;
         let sizes = sizes(algorithm);
         // A token that states no sizes says zero twice.
-        if most != 0 && !sizes.iter().any(|size| (least..=most).contains(size)) {
+        if most != 0 && !sizes.is_empty() && !sizes.iter().any(|size| (least..=most).contains(size)) {
             let wanted = sizes.first().copied().unwrap_or_default();
             return Err(format!("its {} makes keys of {least} to {most} bits, {wanted} are needed", offer.name));
         }
@@ -219,6 +231,7 @@ impl Mechanisms {
             Usage::Sign => offer.signs,
             Usage::Decrypt => offer.decrypts,
             Usage::Derive => offer.derives,
+            Usage::Decapsulate => offer.decapsulates,
         };
         self.find(kind, can).is_none().then(|| format!("it has no {} for {usage}", name(kind)))
     }
@@ -231,11 +244,13 @@ fn makers(algorithm: Algorithm) -> &'static [MechanismType] {
         Algorithm::P256 | Algorithm::P384 => &[MechanismType::ECC_KEY_PAIR_GEN],
         Algorithm::Ed25519 => &[MechanismType::ECC_EDWARDS_KEY_PAIR_GEN],
         Algorithm::X25519 => &[MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN, MechanismType::ECC_EDWARDS_KEY_PAIR_GEN],
+        Algorithm::MlDsa65 => &[MechanismType::ML_DSA_KEY_PAIR_GEN],
+        Algorithm::MlKem768 => &[MechanismType::ML_KEM_KEY_PAIR_GEN],
     }
 }
 
 /// Sizes in bits by which a token may mean this kind: that of the number, and for the two last curves also that
-/// of its bytes, and their count.
+/// of its bytes, and their count. None for the lattices: PKCS#11 3.2 does not say what these fields count there.
 fn sizes(algorithm: Algorithm) -> &'static [usize] {
     match algorithm {
         Algorithm::Rsa3072 => &[3072],
@@ -243,17 +258,20 @@ fn sizes(algorithm: Algorithm) -> &'static [usize] {
         Algorithm::P256 => &[256],
         Algorithm::P384 => &[384],
         Algorithm::Ed25519 | Algorithm::X25519 => &[255, 256, 32],
+        Algorithm::MlDsa65 | Algorithm::MlKem768 => &[],
     }
 }
 
 /// What uses such a key.
 fn user(algorithm: Algorithm, usage: Usage) -> Option<MechanismType> {
-    use Algorithm::{Ed25519, P256, P384, Rsa3072, Rsa4096, X25519};
+    use Algorithm::{Ed25519, MlDsa65, MlKem768, P256, P384, Rsa3072, Rsa4096, X25519};
     match (algorithm, usage) {
         (Rsa3072 | Rsa4096, Usage::Sign | Usage::Decrypt) => Some(MechanismType::RSA_PKCS),
         (P256 | P384, Usage::Sign) => Some(MechanismType::ECDSA),
         (P256 | P384 | X25519, Usage::Derive) => Some(MechanismType::ECDH1_DERIVE),
         (Ed25519, Usage::Sign) => Some(MechanismType::EDDSA),
+        (MlDsa65, Usage::Sign) => Some(MechanismType::ML_DSA),
+        (MlKem768, Usage::Decapsulate) => Some(MechanismType::ML_KEM),
         _ => None,
     }
 }
@@ -264,7 +282,7 @@ mod tests {
 
     fn offer(kind: MechanismType, sizes: (usize, usize)) -> Offer {
         let name = NAMES.iter().find(|(known, _)| *known == kind).unwrap().1;
-        Offer { kind, name, sizes, makes: true, signs: true, decrypts: true, derives: true }
+        Offer { kind, name, sizes, makes: true, signs: true, decrypts: true, derives: true, decapsulates: true }
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub enum PublicKey {
     Ed25519([u8; 32]),
     /// X25519.
     X25519([u8; 32]),
+    /// The ML-DSA-65 half of a composite key (FIPS 204).
+    MlDsa65(Box<[u8; 1952]>),
+    /// The ML-KEM-768 half of a composite key (FIPS 203): the encapsulation key.
+    MlKem768(Box<[u8; 1184]>),
 }
 
 impl PublicKey {
@@ -49,6 +53,8 @@ impl PublicKey {
             Self::P384(_) => "P-384".into(),
             Self::Ed25519(_) => "Ed25519".into(),
             Self::X25519(_) => "X25519".into(),
+            Self::MlDsa65(_) => "ML-DSA-65".into(),
+            Self::MlKem768(_) => "ML-KEM-768".into(),
         }
     }
 
@@ -60,7 +66,8 @@ impl PublicKey {
         }
     }
 
-    /// The material of an OpenPGP key, `None` for algorithms that no token of today holds.
+    /// The material of an OpenPGP key, `None` for algorithms that no token of today holds, and for composite keys,
+    /// which are two keys of a token ([`CompositePublic`](crate::CompositePublic)).
     pub fn of_openpgp(key: &OpenPgpKey) -> Option<Self> {
         match key.mpis() {
             mpi::PublicKey::RSA { e, n } => Some(Self::Rsa { n: strip(n.value()), e: strip(e.value()) }),
@@ -77,7 +84,7 @@ impl PublicKey {
         }
     }
 
-    /// The OpenPGP key for making signatures; `None` for X25519.
+    /// The OpenPGP key for making signatures; `None` for X25519 and for halves of composite keys.
     ///
     /// Ed25519 becomes `EdDSALegacy` in a v4 key, which GnuPG 2.2 knows, and `Ed25519` in a v6 key, where RFC 9580
     /// section 9.1 forbids the old form.
@@ -93,12 +100,12 @@ impl PublicKey {
                 ),
                 KeyVersion::V6 => (PublicKeyAlgorithm::Ed25519, mpi::PublicKey::Ed25519 { a: *a }),
             },
-            Self::X25519(_) => return None,
+            Self::X25519(_) | Self::MlDsa65(_) | Self::MlKem768(_) => return None,
         };
         packet(version, created, algorithm, mpis)
     }
 
-    /// The OpenPGP key for encryption; `None` for Ed25519.
+    /// The OpenPGP key for encryption; `None` for Ed25519 and for halves of composite keys.
     ///
     /// Hash and cipher of ECDH are those of RFC 9580 table 30. X25519 becomes ECDH over Curve25519 in a v4 key and
     /// `X25519` in a v6 key.
@@ -112,7 +119,7 @@ impl PublicKey {
                 KeyVersion::V4 => ecdh(Curve::Cv25519, MPI::new_compressed_point(u), SHA256, AES128),
                 KeyVersion::V6 => (PublicKeyAlgorithm::X25519, mpi::PublicKey::X25519 { u: *u }),
             },
-            Self::Ed25519(_) => return None,
+            Self::Ed25519(_) | Self::MlDsa65(_) | Self::MlKem768(_) => return None,
         };
         packet(version, created, algorithm, mpis)
     }
@@ -122,6 +129,8 @@ impl PublicKey {
             Self::Rsa { n, .. } => n,
             Self::P256(point) | Self::P384(point) => point,
             Self::Ed25519(bytes) | Self::X25519(bytes) => bytes,
+            Self::MlDsa65(bytes) => bytes.as_slice(),
+            Self::MlKem768(bytes) => bytes.as_slice(),
         }
     }
 }
@@ -153,7 +162,7 @@ fn ecdh(curve: Curve, q: MPI, hash: HashAlgorithm, sym: SymmetricAlgorithm) -> (
 }
 
 /// `None` when the time does not fit the 32 bits of a key packet.
-fn packet(
+pub(crate) fn packet(
     version: KeyVersion,
     created: SystemTime,
     algorithm: PublicKeyAlgorithm,

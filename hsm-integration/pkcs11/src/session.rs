@@ -27,6 +27,7 @@ use std::{
 static SIGNATURES: AtomicU64 = AtomicU64::new(0);
 static DECRYPTIONS: AtomicU64 = AtomicU64::new(0);
 static DERIVATIONS: AtomicU64 = AtomicU64::new(0);
+static DECAPSULATIONS: AtomicU64 = AtomicU64::new(0);
 static LOGINS: AtomicU64 = AtomicU64::new(0);
 
 /// Login belongs to process and token, so asking whether somebody is logged in and logging in are one step.
@@ -41,6 +42,8 @@ pub struct Operations {
     pub decryptions: u64,
     /// `C_DeriveKey`
     pub derivations: u64,
+    /// `C_DecapsulateKey`
+    pub decapsulations: u64,
     /// `C_Login`
     pub logins: u64,
 }
@@ -52,6 +55,7 @@ pub fn operations() -> Operations {
         signatures: read(&SIGNATURES),
         decryptions: read(&DECRYPTIONS),
         derivations: read(&DERIVATIONS),
+        decapsulations: read(&DECAPSULATIONS),
         logins: read(&LOGINS),
     }
 }
@@ -62,6 +66,7 @@ pub(crate) enum Operation {
     Sign,
     Decrypt,
     Derive,
+    Decapsulate,
     Login,
 }
 
@@ -70,6 +75,7 @@ pub(crate) fn count(operation: Operation) {
         Operation::Sign => &SIGNATURES,
         Operation::Decrypt => &DECRYPTIONS,
         Operation::Derive => &DERIVATIONS,
+        Operation::Decapsulate => &DECAPSULATIONS,
         Operation::Login => &LOGINS,
     };
     counter.fetch_add(1, Ordering::Relaxed);

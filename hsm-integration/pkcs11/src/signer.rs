@@ -11,6 +11,7 @@ use crate::{
 };
 use cryptoki::mechanism::{
     Mechanism,
+    dsa::{HedgeType, SignAdditionalContext},
     eddsa::{EddsaParams, EddsaSignatureScheme},
 };
 use sequoia_openpgp::{
@@ -143,7 +144,7 @@ impl TokenSigner {
             PublicKey::Rsa { .. } => digest_info(hash, digest).ok_or_else(refused)?,
             PublicKey::P256(_) => leftmost(digest, 32),
             PublicKey::P384(_) => leftmost(digest, 48),
-            PublicKey::Ed25519(_) | PublicKey::X25519(_) => digest.to_vec(),
+            _ => digest.to_vec(),
         };
         count(Operation::Sign);
         let (handle, material) = (self.key.handle, self.material.clone());
@@ -203,11 +204,14 @@ impl fmt::Debug for TokenSigner {
     }
 }
 
-fn mechanism(material: &PublicKey) -> Mechanism<'static> {
+/// Keys that do not sign have no mechanism of their own here: no signer is bound to one.
+pub(crate) fn mechanism(material: &PublicKey) -> Mechanism<'static> {
     match material {
         PublicKey::Rsa { .. } => Mechanism::RsaPkcs,
         PublicKey::P256(_) | PublicKey::P384(_) => Mechanism::Ecdsa,
-        PublicKey::Ed25519(_) | PublicKey::X25519(_) => {
+        // Pure ML-DSA with an empty context (RFC 9980 section 5.2), hedged as the token prefers.
+        PublicKey::MlDsa65(_) => Mechanism::MlDsa(SignAdditionalContext::new(HedgeType::Preferred, None)),
+        PublicKey::Ed25519(_) | PublicKey::X25519(_) | PublicKey::MlKem768(_) => {
             Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519))
         }
     }

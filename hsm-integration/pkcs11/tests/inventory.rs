@@ -67,6 +67,7 @@ fn a_sound_token_has_no_findings() {
                 openpgp_pkcs11::Usage::Sign => "sign",
                 openpgp_pkcs11::Usage::Decrypt => "decrypt",
                 openpgp_pkcs11::Usage::Derive => "derive",
+                openpgp_pkcs11::Usage::Decapsulate => "decapsulate",
             });
             // The module of a TPM lets an RSA key encrypt with its private half.
             let mut asked = private.usages.clone();

@@ -81,6 +81,9 @@ fn home_and_embassy_in_one_directory() {
     }
 }
 
+/// Of PKCS#11 3.2.
+const NOT_OF_SOFTHSM: [Algorithm; 2] = [Algorithm::MlDsa65, Algorithm::MlKem768];
+
 #[test]
 fn every_algorithm_by_command() {
     let scratch = tempfile::tempdir().unwrap();
@@ -93,23 +96,24 @@ fn every_algorithm_by_command() {
     let uri = text(&made.stdout).trim().to_owned();
     assert!(Uri::parse(&uri).unwrap().serial().is_some());
 
-    for (number, algorithm) in (1..).zip(Algorithm::ALL) {
+    let made: Vec<_> = Algorithm::ALL.into_iter().filter(|a| !NOT_OF_SOFTHSM.contains(a)).collect();
+    for (number, &algorithm) in (1..).zip(&made) {
         let id = format!("{number:02x}");
         let arguments = ["generate", "--uri", &uri, "--algorithm", algorithm.as_str(), "--label", algorithm.as_str()];
         // Without --dir, as any other command of the house is started.
-        let made = Command::new(env!("CARGO_BIN_EXE_pouch-softtoken"))
+        let output = Command::new(env!("CARGO_BIN_EXE_pouch-softtoken"))
             .env("SOFTHSM2_CONF", scratch.path().join("softhsm2.conf"))
             .args(arguments)
             .args(["--id", &id])
             .output()
             .unwrap();
-        assert!(made.status.success(), "{algorithm}: {}", text(&made.stderr));
-        let made = Uri::parse(text(&made.stdout).trim()).unwrap();
-        assert_eq!((made.object(), made.id()), (Some(algorithm.as_str()), Some(&[number][..])));
+        assert!(output.status.success(), "{algorithm}: {}", text(&output.stderr));
+        let uri = Uri::parse(text(&output.stdout).trim()).unwrap();
+        assert_eq!((uri.object(), uri.id()), (Some(algorithm.as_str()), Some(&[number][..])));
     }
     let listed = command(directory, &["list", "--uri", &uri, "--format", "json"]);
     let rows: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
-    assert_eq!(rows.as_array().unwrap().len(), Algorithm::ALL.len());
+    assert_eq!(rows.as_array().unwrap().len(), made.len());
 
     let key = |label: &str| Uri::parse(&uri).unwrap().with_object(label).to_string();
     let file = scratch.path().join("embassy.pgp");

@@ -1,7 +1,7 @@
 //! Changes of a certificate that leave its fingerprint: another encryption subkey, a longer validity.
 
 use super::{CertificateError, POLICY, Span, TokenKey, assert_new, assert_not_before, version};
-use crate::signer::TokenSigner;
+use crate::holder::KeySigner;
 use sequoia_openpgp::{
     Cert, Fingerprint, Packet,
     packet::{Signature, signature::SignatureBuilder},
@@ -73,7 +73,7 @@ pub fn extend(
 
 /// New self-signatures.
 struct Renewal {
-    signer: TokenSigner,
+    signer: KeySigner,
     at: SystemTime,
     expires: SystemTime,
     packets: Vec<Packet>,

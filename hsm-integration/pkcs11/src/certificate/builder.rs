@@ -1,9 +1,10 @@
 //! New certificates.
 
 use super::{CertificateError, Span, TokenKey, assert_new, error::MAX_TEXT};
-use crate::{OpenPgpKey, public::KeyVersion, session::LoggedIn, signer::TokenSigner, uri::Uri};
+use crate::{OpenPgpKey, holder::KeySigner, public::KeyVersion, session::LoggedIn, uri::Uri};
 use sequoia_openpgp::{
     Cert, Packet,
+    crypto::Signer,
     packet::{
         Key, UserID,
         key::{PrimaryRole, PublicParts},
@@ -121,16 +122,14 @@ impl Builder {
         self.build(&Keys::certifying(primary_token.key(primary)).with_encryption(subkey_token.key(subkey)))
     }
 
-    fn primary(&self, primary: &TokenKey) -> Result<(OpenPgpKey, TokenSigner), CertificateError> {
-        let public = primary.public()?;
-        let key = public.to_signing_key(self.span.version, self.span.created);
-        let key = key.ok_or(CertificateError::Purpose { public, purpose: "the primary key" })?;
-        let signer = primary.token.signer(&primary.uri, &key)?;
+    fn primary(&self, primary: &TokenKey) -> Result<(OpenPgpKey, KeySigner), CertificateError> {
+        let key = primary.signing_key(self.span.version, self.span.created, "the primary key")?;
+        let signer = primary.signer(&key)?;
         Ok((key, signer))
     }
 
     /// Primary key, direct-key signature, user id and its binding.
-    fn skeleton(&self, key: OpenPgpKey, signer: &mut TokenSigner, flags: KeyFlags) -> Result<Cert, CertificateError> {
+    fn skeleton(&self, key: OpenPgpKey, signer: &mut dyn Signer, flags: KeyFlags) -> Result<Cert, CertificateError> {
         let key: Key<PublicParts, PrimaryRole> = key.role_into_primary();
         let direct = self
             .preferences(self.span.signature(SignatureType::DirectKey, flags.clone())?)?

@@ -1,6 +1,7 @@
 //! Why there is no certificate.
 
 use crate::{
+    composite::Composite,
     error::{Explain, Explanation, Kind},
     key::KeyError,
     public::PublicKey,
@@ -37,10 +38,16 @@ pub enum CertificateError {
         purpose: &'static str,
     },
     /// The same key twice.
-    #[error("key {public} is in the certificate already")]
+    #[error("key {key} is in the certificate already")]
     SameKey {
-        /// The key.
-        public: PublicKey,
+        /// The key, so far as it can be named.
+        key: String,
+    },
+    /// A composite key in a certificate of version 4, or with a creation time that does not fit 32 bits.
+    #[error("{composite} keys are of version 6 only, with a creation time from 1970 to 2106")]
+    CompositeVersion {
+        /// The algorithm.
+        composite: Composite,
     },
     /// Something was to be said of a certificate at a time before it was made.
     #[error("certificate {fingerprint} was made later than the time given")]
@@ -102,6 +109,7 @@ impl Explain for CertificateError {
                 Kind::Usage,
                 "sign with RSA, P-256, P-384 or Ed25519, encrypt to RSA, P-256, P-384 or X25519, between 1970 and 2106",
             ),
+            Self::CompositeVersion { .. } => ("CERT-PURPOSE", Kind::Usage, "make a certificate of version 6"),
             Self::SameKey { .. } => ("CERT-SAME-KEY", Kind::Refused, "make another key for this"),
             Self::TooEarly { .. } | Self::EndsBeforeItBegins { .. } => {
                 ("CERT-TIME", Kind::Usage, "look at the clock and at the times in the plan")

@@ -10,7 +10,7 @@ use openssl::{
     pkey_ctx::PkeyCtx,
 };
 
-pub(super) fn assert_wrapped(
+pub(crate) fn assert_wrapped(
     wrapped: &[u8],
     lengths: std::ops::RangeInclusive<usize>,
     expected: &'static str,
@@ -22,7 +22,7 @@ pub(super) fn assert_wrapped(
 }
 
 /// A point off the curve would let its sender learn the private key bit by bit from what opens.
-pub(super) fn assert_point(point: &[u8], curve: Nid, length: usize) -> Result<(), DecryptError> {
+pub(crate) fn assert_point(point: &[u8], curve: Nid, length: usize) -> Result<(), DecryptError> {
     if point.len() != length || point.first() != Some(&4) {
         return Err(DecryptError::Length {
             part: "ephemeral key",
@@ -40,7 +40,7 @@ pub(super) fn assert_point(point: &[u8], curve: Nid, length: usize) -> Result<()
 }
 
 /// RFC 5869 with an absent salt.
-pub(super) fn hkdf_sha256(input: &[u8], info: &[u8], output: &mut [u8]) -> Result<(), openssl::error::ErrorStack> {
+pub(crate) fn hkdf_sha256(input: &[u8], info: &[u8], output: &mut [u8]) -> Result<(), openssl::error::ErrorStack> {
     let mut context = PkeyCtx::new_id(Id::HKDF)?;
     context.derive_init()?;
     context.set_hkdf_md(Md::sha256())?;

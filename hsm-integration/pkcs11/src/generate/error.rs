@@ -111,7 +111,7 @@ impl Explain for GenerateError {
             Self::Offer(error) => return error.explain(),
             Self::Device(error) => return error.explain(),
             Self::Algorithm { .. } => {
-                ("HSM-ALGORITHM", Kind::Usage, "use rsa3072, rsa4096, p256, p384, ed25519 or x25519")
+                ("HSM-ALGORITHM", Kind::Usage, "use rsa3072, rsa4096, p256, p384, ed25519, x25519, mldsa65 or mlkem768")
             }
             Self::Name { .. } => ("HSM-NAME", Kind::Usage, "choose a shorter name; the token would cut it silently"),
             Self::TokenExists { .. } => (

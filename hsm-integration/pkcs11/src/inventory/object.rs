@@ -113,6 +113,9 @@ fn read(session: &Session, token: &Uri, class: ObjectType, handle: ObjectHandle)
         object.take_public(public);
     }
     if class == ObjectType::Private {
+        // An attribute of PKCS#11 3.2, which older modules do not know; a token that has such keys does.
+        let asked = session.get_attributes(handle, &[AttributeType::Decapsulate]);
+        object.take_usages(asked.unwrap_or_default());
         object.judge_private();
     }
     object
@@ -174,17 +177,25 @@ impl ObjectInventory {
                 Attribute::Local(value) => self.flags.local = Some(value),
                 Attribute::AlwaysAuthenticate(value) => self.flags.always_authenticate = Some(value),
                 Attribute::Modifiable(value) => self.flags.modifiable = Some(value),
-                Attribute::Sign(true) => self.usages.push("sign"),
-                Attribute::Verify(true) => self.usages.push("verify"),
-                Attribute::Encrypt(true) => self.usages.push("encrypt"),
-                Attribute::Decrypt(true) => self.usages.push("decrypt"),
-                Attribute::Derive(true) => self.usages.push("derive"),
-                Attribute::Wrap(true) => self.usages.push("wrap"),
-                Attribute::Unwrap(true) => self.usages.push("unwrap"),
-                _ => {}
+                usage => self.take_usages(vec![usage]),
             }
         }
         self.uri = object_uri(token, self.class, label, id);
+    }
+
+    fn take_usages(&mut self, attributes: Vec<Attribute>) {
+        let word = |attribute| match attribute {
+            Attribute::Sign(true) => Some("sign"),
+            Attribute::Verify(true) => Some("verify"),
+            Attribute::Encrypt(true) => Some("encrypt"),
+            Attribute::Decrypt(true) => Some("decrypt"),
+            Attribute::Derive(true) => Some("derive"),
+            Attribute::Wrap(true) => Some("wrap"),
+            Attribute::Unwrap(true) => Some("unwrap"),
+            Attribute::Decapsulate(true) => Some("decapsulate"),
+            _ => None,
+        };
+        self.usages.extend(attributes.into_iter().filter_map(word));
     }
 
     fn take_public(&mut self, public: Result<Option<PublicKey>, KeyError>) {

@@ -4,6 +4,7 @@ use super::{RSA_BITS, Usage};
 use crate::{
     device::DeviceError,
     error::{Explain, Explanation, Kind},
+    generate::Algorithm,
     open::list_uris,
     public::PublicKey,
     uri::{ObjectType, Uri},
@@ -33,6 +34,16 @@ pub enum KeyError {
         wanted: Uri,
         /// The token looked at.
         token: Uri,
+    },
+    /// No object of this algorithm matches, of which a composite key needs one.
+    #[error("no private {algorithm} key matches {wanted} on token {token}")]
+    NoHalf {
+        /// As given.
+        wanted: Uri,
+        /// The token looked at.
+        token: Uri,
+        /// What is missing.
+        algorithm: Algorithm,
     },
     /// Several objects match.
     #[error("{} keys match {wanted}: {}", found.len(), list_uris(found))]
@@ -145,6 +156,12 @@ impl Explain for KeyError {
             Self::NotFound { .. } => {
                 ("HSM-KEY-MISSING", Kind::Missing, "list the token's keys and correct object or id in the key URI")
             }
+            Self::NoHalf { .. } => (
+                "HSM-KEY-MISSING",
+                Kind::Missing,
+                "both halves of a composite key have the same label and id; if the other half is in another token, which is \
+                 weaker, name it with `key_pq` and write `accept_split_key = true`",
+            ),
             Self::TwoKeys { .. } => {
                 ("HSM-TWO-KEYS", Kind::Refused, "add id=... to the key URI, or remove the key that is not wanted")
             }
@@ -170,7 +187,8 @@ impl Explain for KeyError {
             Self::Unsupported { .. } => (
                 "HSM-KEY-ALGORITHM",
                 Kind::Refused,
-                "use RSA, P-256, P-384, Ed25519 for signing, and RSA, P-256, P-384, X25519 for encryption",
+                "use RSA, P-256, P-384, Ed25519 or ML-DSA-65+Ed25519 for signing, and RSA, P-256, P-384, X25519 or \
+                 ML-KEM-768+X25519 for encryption",
             ),
             Self::RsaBits { .. } => ("HSM-RSA-BITS", Kind::Refused, "make an RSA key of 3072 or 4096 bits"),
             Self::NoPublicHalf { .. } => (

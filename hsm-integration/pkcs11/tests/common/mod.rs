@@ -53,13 +53,22 @@ pub(crate) fn with_module(test: &str, body: impl FnOnce(&Bench)) {
 
 /// The same, with something to do for the child before it is started.
 pub(crate) fn with_module_prepared(test: &str, prepare: impl FnOnce(&Bench, &mut Command), body: impl FnOnce(&Bench)) {
-    let module = Module::chosen();
+    with_this_module(Module::chosen(), test, prepare, body);
+}
+
+/// The same on a module that the test needs, whichever is chosen.
+pub(crate) fn with_this_module(
+    module: Module,
+    test: &str,
+    prepare: impl FnOnce(&Bench, &mut Command),
+    body: impl FnOnce(&Bench),
+) {
     if let Some(directory) = std::env::var_os(BENCH) {
         return body(&Bench { directory: directory.into(), module });
     }
     let directory = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args([test, "--exact", "--nocapture"]).env(BENCH, directory.path());
+    child.args([test, "--exact", "--nocapture"]).env(BENCH, directory.path()).env(module::CHOICE, module.word());
     let services = module.prepare(directory.path(), &mut child);
     prepare(&Bench { directory: directory.path().to_owned(), module }, &mut child);
     let child = child.output().unwrap();

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const CHOICE: &str = "POUCH_TEST_MODULE";
+pub(crate) const CHOICE: &str = "POUCH_TEST_MODULE";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Module {
@@ -34,6 +34,15 @@ impl Module {
             Ok("kryoptic") => Self::Kryoptic,
             Ok("tpm2") => Self::Tpm,
             Ok(other) => panic!("{CHOICE} is {other:?}; it can be softhsm2, kryoptic or tpm2"),
+        }
+    }
+
+    /// The word that chooses it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::SoftHsm => "softhsm2",
+            Self::Kryoptic => "kryoptic",
+            Self::Tpm => "tpm2",
         }
     }
 
@@ -72,7 +81,9 @@ impl Module {
     pub(crate) fn offers(self) -> Vec<(Algorithm, Vec<Usage>)> {
         match self {
             Self::SoftHsm | Self::Kryoptic => {
-                Algorithm::ALL.into_iter().map(|algorithm| (algorithm, algorithm.usages().to_vec())).collect()
+                let lattice = |algorithm| matches!(algorithm, Algorithm::MlDsa65 | Algorithm::MlKem768);
+                let offered = Algorithm::ALL.into_iter().filter(|&a| self == Self::Kryoptic || !lattice(a));
+                offered.map(|algorithm| (algorithm, algorithm.usages().to_vec())).collect()
             }
             Self::Tpm => vec![
                 (Algorithm::Rsa3072, vec![Sign, Decrypt]),
