@@ -12,6 +12,8 @@ use pouch_seal::PartOptions;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
+const PROFILES: [Profile; 3] = [Profile::Rfc4880, Profile::Rfc9580, Profile::Rfc9980];
+
 /// A tree in memory: folders and files by path, in order.
 type Tree = std::collections::BTreeMap<PathBuf, Option<Vec<u8>>>;
 
@@ -109,15 +111,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_tree_comes_back(tree in trees(), old in any::<bool>()) {
-        comes_back(&tree, if old { Profile::Rfc4880 } else { Profile::Rfc9580 }, small_parts());
+    fn any_tree_comes_back(tree in trees(), profile in prop::sample::select(PROFILES.to_vec())) {
+        comes_back(&tree, profile, small_parts());
     }
 }
 
 #[test]
 fn an_empty_registry_comes_back() {
-    comes_back(&Tree::new(), Profile::Rfc9580, PartOptions::default());
-    comes_back(&Tree::new(), Profile::Rfc4880, PartOptions::default());
+    PROFILES.into_iter().for_each(|profile| comes_back(&Tree::new(), profile, PartOptions::default()));
 }
 
 #[test]

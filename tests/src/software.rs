@@ -13,7 +13,7 @@ use pouch_seal::spool::Spool;
 use pouch_seal::{PartOptions, Silent};
 use pouch_vault::VaultError;
 use sequoia_openpgp::Cert;
-use sequoia_openpgp::cert::CertBuilder;
+use sequoia_openpgp::cert::{CertBuilder, CipherSuite};
 use sequoia_openpgp::crypto::KeyPair;
 use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::serialize::SerializeInto;
@@ -34,13 +34,18 @@ impl Software {
     /// A key cannot be made or a file not be written.
     pub fn create(folder: &Path, profile: Profile) -> Result<Self, String> {
         let openpgp = match profile {
-            Profile::Rfc9580 => sequoia_openpgp::Profile::RFC9580,
+            Profile::Rfc9580 | Profile::Rfc9980 => sequoia_openpgp::Profile::RFC9580,
             Profile::Rfc4880 => sequoia_openpgp::Profile::RFC4880,
+        };
+        let suite = match profile {
+            Profile::Rfc9980 => CipherSuite::MLDSA65_Ed25519,
+            Profile::Rfc9580 | Profile::Rfc4880 => CipherSuite::default(),
         };
         let certificate = |name: &str, flags: KeyFlags, encrypts: bool| -> Result<Cert, String> {
             let mut builder = CertBuilder::new()
                 .set_profile(openpgp)
                 .map_err(|e| e.to_string())?
+                .set_cipher_suite(suite)
                 .set_creation_time(SystemTime::now() - std::time::Duration::from_secs(60))
                 .add_userid(format!("DEMO {name}"))
                 .set_primary_key_flags(flags);

@@ -213,7 +213,7 @@ MANIFEST = record(
     as_of=time,
     sealed_at=time,
     rpo_seconds=integer(),
-    profile=string("rfc9580|rfc4880"),
+    profile=string("rfc9580|rfc4880|rfc9980"),
     signers=array(FINGERPRINT),
     recipients=array(record(certificate=FINGERPRINT, key=FINGERPRINT)),
     totals=record(entries=integer(), bytes=integer()),

@@ -36,6 +36,7 @@ mod login;
 mod pin;
 mod quorum;
 mod run;
+mod split;
 mod usage;
 
 pub use args::CommonArgs;

@@ -1,12 +1,13 @@
 //! Logging in to a token: the flags that say how, and the one try.
 
-use openpgp_pkcs11::{DEFAULT_CREDENTIAL, LoggedIn, LoginOptions, PinPrompt, Token, Uri};
+use openpgp_pkcs11::{DEFAULT_CREDENTIAL, Holder, LoggedInHolder, LoginOptions, PinPrompt, Token, Uri};
 use pouch_console::{Exit, Failure, Output};
 use pouch_platform::SecretTty;
 
 use crate::explain::hsm;
 use crate::pin::TtyPin;
 use crate::quorum::{self, QuorumPin};
+use crate::split::warn_of_split_key;
 
 /// How a token's PIN is had; flatten them into every command that logs in.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -74,18 +75,21 @@ impl Login {
     ///
     /// # Errors
     /// What the token says, or `QUORUM-*`: then nothing was tried at the token.
-    pub fn log_in(self, token: &Token, output: &Output) -> Result<LoggedIn, Failure> {
+    pub fn log_in(self, holder: &Holder, output: &Output) -> Result<LoggedInHolder, Failure> {
+        warn_of_split_key(holder, output);
         if !self.quorum {
             let mut prompt = TtyPin::new(output);
             let prompt = prompt.as_mut().map(|prompt| prompt as &mut dyn PinPrompt);
             let options = LoginOptions { prompt, allow_final_try: self.last_try, ..LoginOptions::default() };
-            return token.login(options).map_err(hsm);
+            return holder.login(options).map_err(hsm);
         }
-        check_quorum(token, output)?;
+        for token in std::iter::once(holder.token()).chain(holder.second_token()) {
+            check_quorum(token, output)?;
+        }
         let mut prompt = QuorumPin::default();
         // No credential, should one have appeared.
         let options = LoginOptions { credential: "", prompt: Some(&mut prompt), allow_final_try: self.last_try };
-        let login = token.login(options);
+        let login = holder.login(options);
         match prompt.failure.take() {
             Some(failure) => Err(failure),
             None => login.map_err(hsm),

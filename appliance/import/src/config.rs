@@ -36,6 +36,10 @@ pub struct Config {
     pub key: Option<String>,
     /// Whether the PIN must come from a quorum of custodians.
     pub quorum: bool,
+    /// URI of the post-quantum half of a key of profile `pqc`, where it is in another token, which is weaker.
+    pub key_pq: Option<String>,
+    /// Two tokens for one key are accepted.
+    pub accept_split_key: bool,
     /// How PostgreSQL clusters are restored.
     pub restore: RestoreSettings,
     /// What is particular to a registry.
@@ -64,6 +68,8 @@ impl Default for Config {
             module: None,
             key: None,
             quorum: false,
+            key_pq: None,
+            accept_split_key: false,
             restore: RestoreSettings::default(),
             registry: BTreeMap::new(),
         }

@@ -53,6 +53,10 @@ pub(crate) fn verify(error: VerifyError, source: &Path) -> Failure {
                 VerifyError::Registry { .. } => {
                     "nothing was written; name the registry in the trust file if it is one of ours"
                 }
+                VerifyError::Profile { .. } | VerifyError::KeyProfile { .. } => {
+                    "nothing was written; ask home to seal it again with the profile that was agreed on; that somebody made \
+                     home use a weaker one is what this rule is for"
+                }
                 VerifyError::Key { .. } => {
                     "nothing was written; ask home for their new certificate, and pin it in the trust file"
                 }

@@ -149,7 +149,7 @@ fn is_for(pkesk: &PKESK, recipient: &Recipient) -> bool {
 /// One encrypted session key of the version that the profile demands.
 fn read_pkesk(profile: Profile, whole: &[u8]) -> Option<PKESK> {
     match (Packet::from_bytes(whole).ok()?, profile) {
-        (Packet::PKESK(pkesk @ PKESK::V6(_)), Profile::Rfc9580) => Some(pkesk),
+        (Packet::PKESK(pkesk @ PKESK::V6(_)), Profile::Rfc9580 | Profile::Rfc9980) => Some(pkesk),
         (Packet::PKESK(pkesk @ PKESK::V3(_)), Profile::Rfc4880) => Some(pkesk),
         _ => None,
     }

@@ -13,6 +13,7 @@ mod ordered;
 mod packet;
 mod parts;
 mod path;
+mod pkesk;
 mod reopen;
 mod segment;
 mod signature;

@@ -149,6 +149,9 @@ fn verify_statement(spooled: &Spooled, trust: &Trust) -> Result<Checked, VerifyE
         .registry(&manifest.registry)
         .ok_or_else(|| VerifyError::Registry { registry: manifest.registry.clone() })?;
     pass(&mut passed, Rule::ImportRegistry);
+    // IMPORT-PROFILE: no weaker than the trust file demands, and with keys of that strength.
+    signers::check_profile(&good, &manifest, policy, trust)?;
+    pass(&mut passed, Rule::ImportProfile);
     // SIGN-UNKNOWN, SIGN-KEY, SIGN-THRESHOLD: by enough of those who may, with keys that were good then.
     let signed = signers::check_right(&good, &manifest, policy)?;
     pass(&mut passed, Rule::SignUnknown);

@@ -18,6 +18,7 @@ use crate::frame::{self, FrameError};
 use crate::key::PouchKey;
 use crate::ordered::{Fetch, StreamError};
 use crate::packet::{PacketError, Packets};
+use crate::pkesk;
 
 const PKESK_TAG: u8 = 1;
 const LITERAL_TAG: u8 = 11;
@@ -29,14 +30,6 @@ const TAG_BYTES: usize = 16;
 const SALT_BYTES: usize = 32;
 const BLOCK_BYTES: usize = 16;
 pub(crate) const OTHER_PROFILE: &str = "an encrypted session key that is not of the profile";
-
-/// The version of every encrypted-session-key packet of a profile.
-const fn pkesk_version(profile: Profile) -> u8 {
-    match profile {
-        Profile::Rfc9580 => 6,
-        Profile::Rfc4880 => 3,
-    }
-}
 
 /// Why a sealed part is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,7 +153,7 @@ impl<'a> SealedPart<'a> {
                             flaw: "an encrypted session key over 4096 bytes",
                         });
                     }
-                    if packet.body.first() != Some(&pkesk_version(profile)) {
+                    if !pkesk::is_of_profile(profile, packet.body) {
                         return Err(PartError::Pkesk { part: name(), flaw: OTHER_PROFILE });
                     }
                 }
@@ -218,7 +211,7 @@ impl<'k> PartOpener<'k> {
         let start = bytes.len() - sealed.seipd.len();
         let body = bytes.get_mut(start..).unwrap_or_default();
         let plain = match self.key.profile {
-            Profile::Rfc9580 => decrypt_v2(&self.key.key, part, body, &mut self.piece),
+            Profile::Rfc9580 | Profile::Rfc9980 => decrypt_v2(&self.key.key, part, body, &mut self.piece),
             Profile::Rfc4880 => decrypt_v1(&self.key.key, part, body, &mut self.piece),
         }?;
         (self.bytes, self.plain) = (bytes, start + plain.start..start + plain.end);

@@ -189,6 +189,7 @@ fn cryptogram(mut body: Bytes<'_>, algorithm: u8) -> Result<(), VerifyError> {
     const ECDSA: u8 = 19;
     const EDDSA_LEGACY: u8 = 22;
     const ED25519: u8 = 27;
+    const MLDSA65_ED25519: u8 = 30;
     match algorithm {
         RSA => number_of_bits(&mut body)?,
         ECDSA | EDDSA_LEGACY => {
@@ -197,6 +198,10 @@ fn cryptogram(mut body: Bytes<'_>, algorithm: u8) -> Result<(), VerifyError> {
         }
         ED25519 => {
             body.take(64)?;
+        }
+        // RFC 9980 section 5.3.1: the Ed25519 signature, then the one of ML-DSA-65.
+        MLDSA65_ED25519 => {
+            body.take(64 + 3309)?;
         }
         // Refused as too weak later, by a message that names the algorithm.
         _ => return Ok(()),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
-use pouch_format::{Fingerprint, Manifest};
+use pouch_format::{Fingerprint, Manifest, Profile};
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::crypto::hash::Hash;
 use sequoia_openpgp::crypto::mpi::PublicKey;
@@ -15,7 +15,7 @@ use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use sequoia_openpgp::packet::{Key, Signature};
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::policy::StandardPolicy;
-use sequoia_openpgp::types::{Curve, HashAlgorithm, RevocationType};
+use sequoia_openpgp::types::{Curve, HashAlgorithm, PublicKeyAlgorithm, RevocationType};
 
 use crate::signature::RawSignature;
 use crate::{RegistryPolicy, Trust, VerifyError};
@@ -25,7 +25,7 @@ use crate::{RegistryPolicy, Trust, VerifyError};
 pub const SIGNATURE_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
 const HASH_FLOOR: &str = "SHA-256, SHA-384 or SHA-512";
-const KEY_FLOOR: &str = "RSA of 3072 bits, NIST P-256, NIST P-384 or Ed25519";
+const KEY_FLOOR: &str = "RSA of 3072 bits, NIST P-256, NIST P-384, Ed25519 or ML-DSA-65+Ed25519";
 
 /// A signature that verifies over the manifest's bytes by a key of a pinned certificate.
 pub(crate) struct GoodSignature<'t> {
@@ -96,7 +96,8 @@ fn check_strength(raw: &RawSignature<'_>, key: &Key<PublicParts, UnspecifiedRole
         PublicKey::RSA { n, .. } => format!("RSA of {} bits", n.bits()),
         PublicKey::ECDSA { curve: Curve::NistP256 | Curve::NistP384, .. }
         | PublicKey::EdDSA { curve: Curve::Ed25519, .. }
-        | PublicKey::Ed25519 { .. } => return Ok(()),
+        | PublicKey::Ed25519 { .. }
+        | PublicKey::MLDSA65_Ed25519 { .. } => return Ok(()),
         PublicKey::ECDSA { curve, .. } | PublicKey::EdDSA { curve, .. } => format!("curve {curve}"),
         _ => key.pk_algo().to_string(),
     };
@@ -104,6 +105,50 @@ fn check_strength(raw: &RawSignature<'_>, key: &Key<PublicParts, UnspecifiedRole
 }
 
 const HASHES: [HashAlgorithm; 3] = [HashAlgorithm::SHA256, HashAlgorithm::SHA384, HashAlgorithm::SHA512];
+
+/// IMPORT-PROFILE: the profile is no weaker than the trust file demands, and the keys are of it.
+///
+/// In profile `rfc9980` everything is post-quantum: the keys that sign, the primary keys that vouch for them, and our own
+/// to which it is sealed. Of the other recipients the parts tell (OPENPGP-PKESK). A post-quantum signature on a pouch of
+/// another profile is one that is better than it must be; to be sealed to such a key is not of another profile.
+pub(crate) fn check_profile(
+    good: &[GoodSignature<'_>],
+    manifest: &Manifest,
+    policy: &RegistryPolicy,
+    trust: &Trust,
+) -> Result<(), VerifyError> {
+    const SIGNS: PublicKeyAlgorithm = PublicKeyAlgorithm::MLDSA65_Ed25519;
+    const OPENS: PublicKeyAlgorithm = PublicKeyAlgorithm::MLKEM768_X25519;
+    let profile = manifest.profile;
+    if profile < policy.profile() {
+        let (registry, found, demanded) = (manifest.registry.clone(), profile, policy.profile());
+        return Err(VerifyError::Profile { registry, found, demanded });
+    }
+    let other = |key: &Fingerprint, found: PublicKeyAlgorithm| {
+        Err(VerifyError::KeyProfile { key: key.to_string(), found: found.to_string(), profile })
+    };
+    for signature in good.iter().filter(|_| profile == Profile::Rfc9980) {
+        let primary = signature.cert.primary_key().key().pk_algo();
+        let signing = algorithm(signature.cert, &signature.key);
+        if let Some(found) = signing.into_iter().chain([primary]).find(|found| *found != SIGNS) {
+            return other(&signature.key, found);
+        }
+    }
+    for recipient in &manifest.recipients {
+        let found = trust.embassy().get(&recipient.certificate).and_then(|cert| algorithm(cert, &recipient.key));
+        match found {
+            Some(found) if (found == OPENS) != (profile == Profile::Rfc9980) => return other(&recipient.key, found),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The algorithm of a key, if the certificate has it.
+fn algorithm(cert: &Cert, key: &Fingerprint) -> Option<PublicKeyAlgorithm> {
+    let found = cert.keys().find(|found| found.key().fingerprint().to_hex() == key.as_str())?;
+    Some(found.key().pk_algo())
+}
 
 /// Checks that those who signed had the right to, for this manifest; returns them.
 pub(crate) fn check_right(
@@ -217,7 +262,7 @@ pub(crate) fn check_recipient(
     for recipient in &manifest.recipients {
         let Some(cert) = ours.get(&recipient.certificate) else { continue };
         addressed = true;
-        if !cert.keys().any(|key| key.key().fingerprint().to_hex() == recipient.key.as_str()) {
+        if algorithm(cert, &recipient.key).is_none() {
             return Err(VerifyError::RecipientKey {
                 certificate: recipient.certificate.clone(),
                 key: recipient.key.clone(),

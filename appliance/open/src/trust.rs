@@ -10,6 +10,7 @@
 //! [registry.land]
 //! signers = ["0123...CDEF"]          # of the certificates above
 //! threshold = 1                      # how many of them must sign
+//! profile = "pqc"                    # the weakest profile that is taken: rfc4880 (without this line), rfc9580, pqc
 //!
 //! [embassy]
 //! certificates = ["embassy.pgp"]     # to which pouches must be addressed
@@ -20,7 +21,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use pouch_format::{Fingerprint, RegistryName, limits};
+use pouch_format::{Fingerprint, Profile, RegistryName, limits, profile_by_word};
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::cert::CertParser;
 use sequoia_openpgp::parse::Parse;
@@ -152,6 +153,8 @@ struct CertificateEntry {
 struct RegistryEntry {
     signers: Vec<Fingerprint>,
     threshold: usize,
+    #[serde(default = "weakest", deserialize_with = "profile_by_word")]
+    profile: Profile,
 }
 
 #[derive(Deserialize)]
@@ -160,11 +163,16 @@ struct EmbassyEntry {
     certificates: Vec<PathBuf>,
 }
 
+const fn weakest() -> Profile {
+    Profile::Rfc4880
+}
+
 /// Who must sign for one registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistryPolicy {
     signers: BTreeSet<Fingerprint>,
     threshold: usize,
+    profile: Profile,
 }
 
 impl RegistryPolicy {
@@ -178,6 +186,12 @@ impl RegistryPolicy {
     #[must_use]
     pub fn threshold(&self) -> usize {
         self.threshold
+    }
+
+    /// The weakest profile that is taken.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
     }
 }
 
@@ -313,7 +327,7 @@ fn policy(
             signers: signers.len(),
         });
     }
-    Ok(RegistryPolicy { signers, threshold: entry.threshold })
+    Ok(RegistryPolicy { signers, threshold: entry.threshold, profile: entry.profile })
 }
 
 fn certificate(path: &Path) -> Result<Cert, TrustError> {

@@ -277,8 +277,8 @@ fn the_log_says_what_happened() {
     assert_eq!((&kept["line"], &kept["event"], &kept["pouch"]), (&1.into(), &"kept".into(), &"land-000001".into()));
     let passed: Vec<&str> = kept["passed"].as_array().unwrap().iter().map(|rule| rule.as_str().unwrap()).collect();
     let every = "SIGN-GRAMMAR SIGN-WEAK SIGN-INVALID MANIFEST-SIZE MANIFEST-VERSION MANIFEST-SYNTAX MANIFEST-RANGE \
-                 MANIFEST-CHAIN MANIFEST-CANONICAL IMPORT-REGISTRY SIGN-UNKNOWN SIGN-KEY SIGN-THRESHOLD SIGN-RECIPIENT \
-                 POUCH-PARTS SEGMENT-SIZE SEGMENT-DIGEST IMPORT-FIRST IMPORT-REPLAY IMPORT-SEQ IMPORT-GAP IMPORT-FORK \
+                 MANIFEST-CHAIN MANIFEST-CANONICAL IMPORT-REGISTRY IMPORT-PROFILE SIGN-UNKNOWN SIGN-KEY \
+                 SIGN-THRESHOLD SIGN-RECIPIENT POUCH-PARTS SEGMENT-SIZE SEGMENT-DIGEST IMPORT-FIRST IMPORT-REPLAY IMPORT-SEQ IMPORT-GAP IMPORT-FORK \
                  IMPORT-TIME";
     assert_eq!(passed, every.split_whitespace().collect::<Vec<_>>());
     assert!(lines[2].contains(r#""event":"refused","verb":"import","what":"land-000001","rule":"IMPORT-SEQ""#));

@@ -13,6 +13,7 @@ mod common;
 use std::fs;
 
 use common::{World, fingerprint, keys};
+use pouch_format::Profile;
 use pouch_open::{Trust, TrustError};
 use sequoia_openpgp::cert::CipherSuite;
 use sequoia_openpgp::serialize::SerializeInto;
@@ -47,6 +48,19 @@ fn it_says_who_may_sign_and_who_we_are() {
     assert_eq!(trust.registries().count(), 2);
     assert_eq!(trust.certificates().len(), 3);
     assert!(trust.embassy().contains_key(&fingerprint(&world.embassy)));
+}
+
+#[test]
+fn a_registry_can_demand_a_profile() {
+    let world = World::new();
+    let demanded = |world: &World| load(world).unwrap().registry(&"land".parse().unwrap()).unwrap().profile();
+    assert_eq!(demanded(&world), Profile::Rfc4880, "without a word anything is taken");
+    for (word, profile) in [("rfc9580", Profile::Rfc9580), ("pqc", Profile::Rfc9980), ("rfc9980", Profile::Rfc9980)] {
+        world.write_trust(1);
+        world.demand(word);
+        assert_eq!(demanded(&world), profile);
+    }
+    refused("threshold = 1", "threshold = 1\nprofile = \"best\"", "\"best\" is no profile");
 }
 
 #[test]

@@ -139,7 +139,8 @@ impl Holder {
     /// [`Error::Login`]
     pub fn login(&self, options: LoginOptions<'_>) -> Result<LoggedInHolder, Error> {
         let LoginOptions { credential, mut prompt, allow_final_try } = options;
-        let second_credential = format!("{credential}-pq");
+        // No credential for one is none for the other.
+        let second_credential = if credential.is_empty() { String::new() } else { format!("{credential}-pq") };
         let mut login = |token: &Token, credential: &str| {
             let prompt = prompt.as_mut().map(|prompt| &mut **prompt as &mut dyn PinPrompt);
             token.login(LoginOptions { credential, prompt, allow_final_try })

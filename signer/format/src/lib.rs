@@ -11,14 +11,16 @@ mod manifest;
 mod name;
 mod object;
 mod path;
+mod profile;
 mod rule;
 
 pub use declaration::*;
 pub use digest::{Blake3Digest, DigestError, Sha256Digest};
 pub use index::{IndexEnd, IndexEntry, IndexError, IndexHead, read_line, write_line};
-pub use manifest::{Kind, Manifest, ManifestError, Part, Profile, Recipient, Totals, VERSION};
+pub use manifest::{Kind, Manifest, ManifestError, Part, Recipient, Totals, VERSION};
 pub use name::{
     Fingerprint, MANIFEST_FILE, NameError, PouchId, RegistryName, SIGNATURE_FILE, index_file, segment_file,
 };
 pub use path::*;
+pub use profile::{Profile, ProfileError, profile_by_word};
 pub use rule::Rule;

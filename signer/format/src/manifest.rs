@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::object::{Object, object, objects};
-use crate::{Blake3Digest, Fingerprint, PouchId, RegistryName, Rule, Sha256Digest, index_file, limits, segment_file};
+use crate::{
+    Blake3Digest, Fingerprint, PouchId, Profile, RegistryName, Rule, Sha256Digest, index_file, limits, segment_file,
+};
 
 /// The version of the format that this crate writes and reads.
 pub const VERSION: u64 = 1;
@@ -18,27 +20,6 @@ pub const VERSION: u64 = 1;
 pub enum Kind {
     /// A whole snapshot.
     Full,
-}
-
-/// Which OpenPGP packets a pouch is made of (SPEC.md section 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    /// Version 6 keys; PKESK version 6 and SEIPD version 2 with AES-256 in OCB mode (RFC 9580).
-    Rfc9580,
-    /// Version 4 keys; PKESK version 3 and SEIPD version 1 with AES-256 (RFC 4880), for GnuPG 2.2.
-    Rfc4880,
-}
-
-impl Profile {
-    /// The name as it stands in a manifest.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Profile::Rfc9580 => "rfc9580",
-            Profile::Rfc4880 => "rfc4880",
-        }
-    }
 }
 
 /// A holder of a key that opens the pouch.

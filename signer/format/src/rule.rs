@@ -49,6 +49,7 @@ rules! {
     SegmentSize "SEGMENT-SIZE" "A sealed part has exactly the size that the manifest states.";
     SegmentDigest "SEGMENT-DIGEST" "A sealed part has exactly the SHA-256 that the manifest states.";
     ImportRegistry "IMPORT-REGISTRY" "The registry is one that the trust file names.";
+    ImportProfile "IMPORT-PROFILE" "A pouch is of the profile that the trust file demands or a stronger one, and its keys are of its profile.";
     ImportFirst "IMPORT-FIRST" "The first pouch of a registry is admitted with the digest from the dispatch note.";
     ImportSeq "IMPORT-SEQ" "A pouch is newer than the newest one admitted.";
     ImportReplay "IMPORT-REPLAY" "A pouch is admitted once.";

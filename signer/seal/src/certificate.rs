@@ -10,7 +10,7 @@ use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::policy::StandardPolicy;
-use sequoia_openpgp::types::RevocationStatus;
+use sequoia_openpgp::types::{PublicKeyAlgorithm, RevocationStatus};
 
 /// A public key as the OpenPGP library shows it.
 pub type PublicKey = Key<PublicParts, UnspecifiedRole>;
@@ -19,6 +19,9 @@ type ValidKeys<'k> = ValidKeyAmalgamationIter<'k, PublicParts, UnspecifiedRole>;
 
 /// Largest certificate file, in bytes.
 const CERTIFICATE_BYTES: u64 = 1 << 20;
+
+/// What signs in profile `pqc`.
+const SIGNS: PublicKeyAlgorithm = PublicKeyAlgorithm::MLDSA65_Ed25519;
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,22 @@ pub enum CertificateError {
         fingerprint: Fingerprint,
         /// What is wrong.
         reason: String,
+    },
+    /// A key of another algorithm than the profile's.
+    #[error("certificate {path} ({fingerprint}): its key for {purpose} is {found}; profile {profile} needs {needed}")]
+    Algorithm {
+        /// The file.
+        path: PathBuf,
+        /// The certificate.
+        fingerprint: Fingerprint,
+        /// `certification`, `signing` or `encryption`.
+        purpose: &'static str,
+        /// Its algorithm.
+        found: String,
+        /// The profile's name.
+        profile: &'static str,
+        /// What the profile needs.
+        needed: &'static str,
     },
     /// The certificate does not fit the profile.
     #[error("certificate {path} ({fingerprint}) is of version {version}; profile {profile} needs version {needed}")]
@@ -84,6 +103,7 @@ pub struct SignerCertificate {
 pub fn recipient(path: &Path, profile: Profile, now: SystemTime) -> Result<RecipientKey, CertificateError> {
     let file = CertificateFile::read(path, profile)?;
     let key = file.only_key(now, "encryption", |keys| keys.for_storage_encryption().for_transport_encryption())?;
+    file.check_algorithm(profile, "encryption", &key)?;
     let key_fingerprint = fingerprint(path, &key.fingerprint())?;
     Ok(RecipientKey { certificate: file.fingerprint, key_fingerprint, key })
 }
@@ -95,6 +115,7 @@ pub fn recipient(path: &Path, profile: Profile, now: SystemTime) -> Result<Recip
 pub fn signer(path: &Path, profile: Profile, now: SystemTime) -> Result<SignerCertificate, CertificateError> {
     let file = CertificateFile::read(path, profile)?;
     let key = file.only_key(now, "signing", |keys| keys.for_signing())?;
+    file.check_algorithm(profile, "signing", &key)?;
     Ok(SignerCertificate { certificate: file.fingerprint, key })
 }
 
@@ -121,7 +142,7 @@ impl<'a> CertificateFile<'a> {
 
     fn check_version(&self, profile: Profile) -> Result<(), CertificateError> {
         let needed = match profile {
-            Profile::Rfc9580 => 6,
+            Profile::Rfc9580 | Profile::Rfc9980 => 6,
             Profile::Rfc4880 => 4,
         };
         let version = self.cert.primary_key().key().version();
@@ -130,6 +151,33 @@ impl<'a> CertificateFile<'a> {
         }
         let (path, fingerprint, profile) = (self.path.to_owned(), self.fingerprint.clone(), profile.as_str());
         Err(CertificateError::Version { path, fingerprint, version, profile, needed })
+    }
+
+    /// Profile `pqc` takes post-quantum keys only, to its primary keys; the others take none of them, which their readers
+    /// would not know.
+    fn check_algorithm(
+        &self,
+        profile: Profile,
+        purpose: &'static str,
+        key: &PublicKey,
+    ) -> Result<(), CertificateError> {
+        let primary = self.cert.primary_key().key().pk_algo();
+        let keys = [("certification", primary, SIGNS), (purpose, key.pk_algo(), of_pqc(purpose))];
+        for (purpose, found, of_pqc) in keys {
+            let post_quantum = found == of_pqc;
+            if post_quantum == (profile == Profile::Rfc9980) {
+                continue;
+            }
+            return Err(CertificateError::Algorithm {
+                path: self.path.to_owned(),
+                fingerprint: self.fingerprint.clone(),
+                purpose,
+                found: found.to_string(),
+                profile: profile.as_str(),
+                needed: if post_quantum { "a key that is not post-quantum" } else { name_of(of_pqc) },
+            });
+        }
+        Ok(())
     }
 
     /// The one key that `choose` leaves over of those that are valid at `now`.
@@ -157,6 +205,15 @@ impl<'a> CertificateFile<'a> {
     fn unusable(&self, reason: String) -> CertificateError {
         CertificateError::Unusable { path: self.path.to_owned(), fingerprint: self.fingerprint.clone(), reason }
     }
+}
+
+/// What a key of profile `pqc` is, by its purpose.
+fn of_pqc(purpose: &str) -> PublicKeyAlgorithm {
+    if purpose == "encryption" { PublicKeyAlgorithm::MLKEM768_X25519 } else { SIGNS }
+}
+
+fn name_of(algorithm: PublicKeyAlgorithm) -> &'static str {
+    if algorithm == SIGNS { "ML-DSA-65+Ed25519" } else { "ML-KEM-768+X25519" }
 }
 
 /// The library's fingerprint in the form of the format.

@@ -104,6 +104,9 @@ pub(crate) enum ProfileName {
     Rfc9580,
     /// Version 4 keys, for GnuPG 2.2 (RFC 4880).
     Rfc4880,
+    /// As rfc9580 with post-quantum keys: ML-DSA-65+Ed25519, ML-KEM-768+X25519 (RFC 9980).
+    #[value(alias = "rfc9980")]
+    Pqc,
 }
 
 impl From<ProfileName> for Profile {
@@ -111,6 +114,7 @@ impl From<ProfileName> for Profile {
         match name {
             ProfileName::Rfc9580 => Profile::Rfc9580,
             ProfileName::Rfc4880 => Profile::Rfc4880,
+            ProfileName::Pqc => Profile::Rfc9980,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use pouch_capture::Source;
-use pouch_format::{Profile, RegistryName, limits};
+use pouch_format::{Profile, RegistryName, limits, profile_by_word};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration is when the command line does not say.
@@ -37,8 +37,13 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignerConfig {
-    /// PKCS#11 URI of the key (RFC 7512).
+    /// PKCS#11 URI of the key (RFC 7512). Both halves of a key of profile `pqc` have one name, so one URI names them.
     pub key: String,
+    /// URI of the post-quantum half of a key of profile `pqc`, where it is in another token, which is weaker.
+    pub key_pq: Option<String>,
+    /// Two tokens for one key are accepted.
+    #[serde(default)]
+    pub accept_split_key: bool,
     /// File of the certificate.
     pub certificate: PathBuf,
     /// Whether the PIN must come from a quorum of custodians.
@@ -57,7 +62,7 @@ pub struct RegistryConfig {
     /// Who signs.
     pub signer: Option<SignerConfig>,
     /// Which OpenPGP packets.
-    #[serde(default = "default_profile")]
+    #[serde(default = "default_profile", deserialize_with = "profile_by_word")]
     pub profile: Profile,
     /// zstd level.
     #[serde(default = "default_level")]

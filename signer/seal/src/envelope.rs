@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! rfc9580   PKESK v6 *      SEIPD v2: version, AES-256, OCB, 1 MiB chunks, salt, { literal { frame } } + tags
+//! pqc       the same, each PKESK of algorithm 35, ML-KEM-768+X25519
 //! rfc4880   PKESK v3 *      SEIPD v1: version, CFB { prefix, literal { frame }, MDC }
 //! ```
 
@@ -77,7 +78,7 @@ impl Envelope {
         let mut pkesks = Vec::new();
         for recipient in recipients {
             let pkesk = match profile {
-                Profile::Rfc9580 => PKESK6::for_recipient(&session_key, recipient).map(PKESK::from),
+                Profile::Rfc9580 | Profile::Rfc9980 => PKESK6::for_recipient(&session_key, recipient).map(PKESK::from),
                 Profile::Rfc4880 => {
                     PKESK3::for_recipient(SymmetricAlgorithm::AES256, &session_key, recipient).map(PKESK::from)
                 }
@@ -95,7 +96,7 @@ impl Envelope {
     pub(crate) fn seal(&self, frame: &[u8], out: &mut impl Write) -> Result<(), EnvelopeError> {
         out.write_all(&self.pkesks)?;
         match self.profile {
-            Profile::Rfc9580 => self.seal_v2(frame, out),
+            Profile::Rfc9580 | Profile::Rfc9980 => self.seal_v2(frame, out),
             Profile::Rfc4880 => self.seal_v1(frame, out),
         }
     }

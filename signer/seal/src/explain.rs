@@ -61,7 +61,9 @@ pub(crate) fn spool(error: SpoolError) -> Failure {
 pub(crate) fn certificate(error: CertificateError) -> Failure {
     let exit = match error {
         CertificateError::Read { .. } => Exit::Config,
-        CertificateError::Unusable { .. } | CertificateError::Version { .. } => Exit::Refused,
+        CertificateError::Unusable { .. } | CertificateError::Version { .. } | CertificateError::Algorithm { .. } => {
+            Exit::Refused
+        }
     };
     Failure::new("SEAL-CERTIFICATE", exit, &error).hint("nothing was changed; name another certificate or profile")
 }

@@ -40,7 +40,7 @@ impl Keys {
     /// # Errors
     /// The library refuses.
     pub fn make() -> Result<Self> {
-        use CipherSuite::{Cv25519, P256, P384, P521, RSA2k, RSA3k};
+        use CipherSuite::{Cv25519, MLDSA65_Ed25519, P256, P384, P521, RSA2k, RSA3k};
         use Profile::{RFC4880, RFC9580};
         let mut certs = BTreeMap::new();
         for (name, suite, profile) in [
@@ -49,6 +49,7 @@ impl Keys {
             ("home-v4", Cv25519, RFC4880),
             ("home-rsa-v4", RSA3k, RFC4880),
             ("home-p256-v4", P256, RFC4880),
+            ("home-pqc", MLDSA65_Ed25519, RFC9580),
             ("stranger-v6", Cv25519, RFC9580),
             ("weak-rsa2048-v4", RSA2k, RFC4880),
             ("weak-p521-v6", P521, RFC9580),
@@ -60,6 +61,7 @@ impl Keys {
             ("other-embassy-v6", Cv25519, RFC9580),
             ("embassy-v4", Cv25519, RFC4880),
             ("embassy-rsa-v4", RSA3k, RFC4880),
+            ("embassy-pqc", MLDSA65_Ed25519, RFC9580),
         ] {
             let flags = KeyFlags::empty().set_storage_encryption().set_transport_encryption();
             certs.insert(name, generate(builder(name, suite, profile)?.add_subkey(flags, None, None))?);

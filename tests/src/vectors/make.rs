@@ -6,7 +6,7 @@ use std::fs;
 use sequoia_openpgp::anyhow::{Context as _, ensure};
 
 use super::keys::Keys;
-use super::{Folder, Result, Vector, archive, index, manifest, part, pouch, signature};
+use super::{Folder, Result, Vector, archive, index, manifest, part, pouch, pqc, signature};
 
 /// Every vector, with these keys.
 ///
@@ -20,6 +20,7 @@ pub fn all(keys: &Keys) -> Result<Vec<Vector>> {
         part::vectors(keys)?,
         index::vectors()?,
         pouch::vectors(keys)?,
+        pqc::vectors(keys)?,
     ];
     Ok(vectors.concat())
 }

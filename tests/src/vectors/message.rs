@@ -65,8 +65,9 @@ impl Sealer {
     #[must_use]
     pub fn for_nobody(profile: Profile) -> Self {
         let body = match profile {
-            Profile::Rfc9580 => [6, 0, 25, 0],
-            Profile::Rfc4880 => [3, 0, 0, 0],
+            Profile::Rfc9580 => vec![6, 0, 25, 0],
+            Profile::Rfc4880 => vec![3, 0, 0, 0],
+            Profile::Rfc9980 => [&[6, 33, 6][..], &[0; 32], &[35], &[0; 32 + 1088], &[40], &[0; 40]].concat(),
         };
         Self { profile, key: [0x5A; 32], pkesks: packet(PKESK_TAG, &body) }
     }
@@ -93,7 +94,7 @@ impl Sealer {
     /// The library refuses.
     pub fn encrypted(&self, plain: &[u8]) -> Result<Vec<u8>> {
         match self.profile {
-            Profile::Rfc9580 => self.encrypted_v2(HEAD_V2, plain),
+            Profile::Rfc9580 | Profile::Rfc9980 => self.encrypted_v2(HEAD_V2, plain),
             Profile::Rfc4880 => self.encrypted_v1(plain),
         }
     }
@@ -182,7 +183,7 @@ pub fn pkesk(profile: Profile, key: &[u8; 32], cert: &Cert) -> Result<Vec<u8>> {
     let session_key = SessionKey::from(&key[..]);
     let recipient = cert.keys().subkeys().next().context("no subkey")?.key().clone().role_into_unspecified();
     let pkesk = match profile {
-        Profile::Rfc9580 => PKESK::from(PKESK6::for_recipient(&session_key, &recipient)?),
+        Profile::Rfc9580 | Profile::Rfc9980 => PKESK::from(PKESK6::for_recipient(&session_key, &recipient)?),
         Profile::Rfc4880 => PKESK::from(PKESK3::for_recipient(SymmetricAlgorithm::AES256, &session_key, &recipient)?),
     };
     sequoia_openpgp::Packet::from(pkesk).to_vec()

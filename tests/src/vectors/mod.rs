@@ -20,6 +20,7 @@ pub mod message;
 mod part;
 mod pouch;
 mod pouch_faults;
+mod pqc;
 pub mod read;
 pub mod seeds;
 mod signature;

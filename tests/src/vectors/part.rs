@@ -24,6 +24,7 @@ impl Maker {
     fn new(sealer: Sealer, content: Vec<u8>) -> Result<Self> {
         let profile = match sealer.profile {
             Profile::Rfc9580 => "v2",
+            Profile::Rfc9980 => "v2-pqc",
             Profile::Rfc4880 => "v1",
         };
         Ok(Self { sealer, profile, frame: frame(&content)?, content })

@@ -40,6 +40,7 @@ impl<'k> Draft<'k> {
         let (signers, embassy) = match profile {
             Profile::Rfc9580 => (vec!["home-v6"], "embassy-v6"),
             Profile::Rfc4880 => (vec!["home-v4"], "embassy-v4"),
+            Profile::Rfc9980 => (vec!["home-pqc"], "embassy-pqc"),
         };
         let mut manifest = manifest::draft(keys, profile, &signers, &[embassy])?;
         let sealed = SEALED + (sequence - 1) * DAY;
@@ -67,7 +68,7 @@ impl<'k> Draft<'k> {
     fn recipients(&self) -> Result<Vec<&'k sequoia_openpgp::Cert>> {
         let mut certs = Vec::new();
         for to in &self.manifest.recipients {
-            for name in ["embassy-v6", "other-embassy-v6", "embassy-v4", "embassy-rsa-v4"] {
+            for name in ["embassy-v6", "other-embassy-v6", "embassy-v4", "embassy-rsa-v4", "embassy-pqc"] {
                 let cert = self.keys.get(name)?;
                 certs.extend((cert.fingerprint().to_hex() == to.certificate.as_str()).then_some(cert));
             }

@@ -315,6 +315,9 @@ pub fn trust(vector: &Vector, folder: &Folder, place: &Path) -> Result<Trust> {
     }
     let (registry, threshold) = (vector.need("registry")?, vector.need("threshold")?);
     text += &format!("[registry.{registry}]\nsigners = [{}]\nthreshold = {threshold}\n", signers.join(", "));
+    if let Some(demand) = vector.get("demand") {
+        text += &format!("profile = \"{demand}\"\n");
+    }
     let embassy = vector.need("embassy")?;
     write(embassy)?;
     text += &format!("[embassy]\ncertificates = [\"{embassy}.pgp\"]\n");

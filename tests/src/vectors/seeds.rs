@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use pouch_archive::{Budget, FrameWriter, Mode, WalkError, walk};
+use pouch_format::Profile;
 
 use super::message::{Sealer, part};
 use super::{Folder, Result, Vector, read, sha256};
@@ -14,6 +15,9 @@ pub const OLD_PROFILE: u8 = 1;
 pub const PLAIN: u8 = 2;
 /// The bit of a first byte that says: not even a packet yet, but the frame.
 pub const FRAME: u8 = 4;
+
+/// The bit of a first byte that says: profile `rfc9980`, unless the one of [`OLD_PROFILE`] is set too.
+pub const POST_QUANTUM: u8 = 8;
 
 /// Writes seeds to `to`, a folder for each target.
 ///
@@ -44,9 +48,14 @@ fn seeds(vector: &Vector, bytes: Vec<u8>) -> Result<Vec<(&'static str, Vec<u8>)>
         "archive" => vec![("frames", messages(&bytes)?), ("walker", bytes)],
         "part" => {
             let profile = read::profile(vector.need("profile")?)?;
-            let old = if profile == pouch_format::Profile::Rfc4880 { OLD_PROFILE } else { 0 };
-            let mut seeds = vec![("part", [&[old][..], &bytes].concat())];
-            seeds.extend(frame_of(vector, bytes)?.map(|frame| ("part", [&[old | PLAIN | FRAME][..], &frame].concat())));
+            let of_profile = match profile {
+                Profile::Rfc4880 => OLD_PROFILE,
+                Profile::Rfc9580 => 0,
+                Profile::Rfc9980 => POST_QUANTUM,
+            };
+            let mut seeds = vec![("part", [&[of_profile][..], &bytes].concat())];
+            let deep = of_profile | PLAIN | FRAME;
+            seeds.extend(frame_of(vector, bytes)?.map(|frame| ("part", [&[deep][..], &frame].concat())));
             seeds
         }
         _ => Vec::new(),
@@ -79,8 +88,11 @@ fn frame_of(vector: &Vector, sealed: Vec<u8>) -> Result<Option<Vec<u8>>> {
 /// A sealer whose session key every fuzzer knows.
 #[must_use]
 pub fn sealer(first: u8) -> Sealer {
-    let old = first & OLD_PROFILE != 0;
-    Sealer::for_nobody(if old { pouch_format::Profile::Rfc4880 } else { pouch_format::Profile::Rfc9580 })
+    Sealer::for_nobody(match (first & OLD_PROFILE != 0, first & POST_QUANTUM != 0) {
+        (true, _) => Profile::Rfc4880,
+        (false, true) => Profile::Rfc9980,
+        (false, false) => Profile::Rfc9580,
+    })
 }
 
 /// A statement that fits sealed bytes around a frame, so that all readers behind size and digest are reached.

@@ -41,6 +41,9 @@ pub(super) struct Case<'k> {
     pub(super) threshold: &'static str,
     pub(super) embassy: &'static str,
     pub(super) recipients: Vec<&'static str>,
+    pub(super) profile: Profile,
+    /// The weakest profile that the trust file takes, if it says.
+    pub(super) demand: Option<&'static str>,
 }
 
 impl<'k> Case<'k> {
@@ -53,11 +56,13 @@ impl<'k> Case<'k> {
             threshold: "1",
             embassy: "embassy-v6",
             recipients: vec!["embassy-v6"],
+            profile: Profile::Rfc9580,
+            demand: None,
         }
     }
 
     pub(super) fn manifest(&self) -> Result<Manifest> {
-        draft(self.keys, Profile::Rfc9580, &self.announced, &self.recipients)
+        draft(self.keys, self.profile, &self.announced, &self.recipients)
     }
 
     /// Signed by these, one after the other.
@@ -76,12 +81,13 @@ impl<'k> Case<'k> {
         file: Vec<u8>,
     ) -> Result<Vector> {
         let line = String::from_utf8(manifest.to_bytes())?;
-        Ok(Vector::new("signature", name, rule, comment, file)
+        let vector = Vector::new("signature", name, rule, comment, file)
             .with("registry", "land")
             .with("signers", self.pinned)
             .with("threshold", self.threshold)
             .with("embassy", self.embassy)
-            .with("manifest", line.trim_end()))
+            .with("manifest", line.trim_end());
+        Ok(self.demand.into_iter().fold(vector, |vector, demand| vector.with("demand", demand)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The token and its key, up to the session key of one pouch; and the pouch's tree, up to a version.
 
-use openpgp_pkcs11::{OpenPgpKey, Token, TokenDecryptor, Uri};
+use openpgp_pkcs11::{Holder, KeyDecryptor, KeyNames, OpenPgpKey, Uri};
 use pouch_cli::Login;
 use pouch_cli::explain::{dir, hsm};
 use pouch_console::{Exit, Failure, Output, Progress, size};
@@ -34,8 +34,7 @@ pub(super) fn find(target: &Target, known: &Known) -> Result<(PouchId, Reopened)
 
 /// The token, its key and those keys of our certificates that the pouch is sealed to; no PIN was asked.
 pub(super) struct Opener {
-    token: Token,
-    uri: Uri,
+    holder: Holder,
     candidates: Vec<OpenPgpKey>,
     login: Login,
 }
@@ -51,28 +50,30 @@ impl Opener {
             Failure::new("CONFIG-MISSING", Exit::Config, "no key that opens pouches is configured")
                 .hint("nothing was written; set `key` in the configuration, or add --key URI")
         })?;
-        let uri = Uri::parse(text).map_err(hsm)?;
-        let login = arguments.pin.login(config.quorum, &uri)?;
-        let token = Token::open(&uri, config.module.as_deref()).map_err(hsm)?;
+        let login = arguments.pin.login(config.quorum, &Uri::parse(text).map_err(hsm)?)?;
+        // A key from the command line is another one than that of the configuration, whose second half is of no use to it.
+        let key_pq = config.key_pq.as_deref().filter(|_| arguments.key.is_none());
+        let names = KeyNames { key: text, key_pq, accept_split: config.accept_split_key };
+        let holder = Holder::open(names, config.module.as_deref()).map_err(hsm)?;
         let mut failure =
             Failure::new("OPENPGP-PKESK", Exit::Refused, "the pouch is sealed to none of this embassy's keys")
                 .hint("nothing was written; name the certificate it is sealed to under [embassy] in the trust file");
         let mut candidates = Vec::new();
         for key in our_keys(trust, manifest) {
-            match token.check(&uri, Some(&key)) {
-                Ok(_) => candidates.push(key),
+            match holder.check(&key) {
+                Ok(()) => candidates.push(key),
                 Err(error) => failure = hsm(error),
             }
         }
         if candidates.is_empty() {
             return Err(failure);
         }
-        Ok(Self { token, uri, candidates, login })
+        Ok(Self { holder, candidates, login })
     }
 
     /// The token's label and serial number, for people.
     pub(super) fn token(&self) -> Result<String, Failure> {
-        let status = self.token.status().map_err(hsm)?;
+        let status = self.holder.token().status().map_err(hsm)?;
         Ok(format!("\"{}\", serial {}", status.label, status.serial))
     }
 
@@ -82,11 +83,11 @@ impl Opener {
     }
 
     /// Logs in, with one try, and binds the key.
-    pub(super) fn log_in(self, output: &Output) -> Result<TokenDecryptor, Failure> {
-        let session = self.login.log_in(&self.token, output)?;
+    pub(super) fn log_in(self, output: &Output) -> Result<KeyDecryptor, Failure> {
+        let session = self.login.log_in(&self.holder, output)?;
         let mut failure = None;
         for key in &self.candidates {
-            match session.decryptor(&self.uri, key) {
+            match session.decryptor(key) {
                 Ok(decryptor) => return Ok(decryptor),
                 Err(error) => failure = Some(hsm(error)),
             }
@@ -110,7 +111,7 @@ pub(super) fn session_key(
     manifest: &Manifest,
     part: &Part,
     bytes: &[u8],
-    mut decryptor: TokenDecryptor,
+    mut decryptor: KeyDecryptor,
 ) -> Result<PouchKey, Failure> {
     PouchKey::obtain(manifest, part, bytes, &mut decryptor).map_err(|error| match error {
         // The OpenPGP library drops what the token said.
@@ -139,7 +140,7 @@ pub(super) fn fill(
     staged: &Staged<'_>,
     vault: &Vault,
     (id, reopened): (&PouchId, &Reopened),
-    decryptor: TokenDecryptor,
+    decryptor: KeyDecryptor,
     output: &Output,
 ) -> Result<Unpacked, Failure> {
     let manifest = reopened.manifest();

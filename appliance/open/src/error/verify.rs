@@ -1,7 +1,7 @@
 //! Why a pouch is refused before the state is asked.
 
 use jiff::Timestamp;
-use pouch_format::{Fingerprint, ManifestError, RegistryName, Rule, Sha256Digest};
+use pouch_format::{Fingerprint, ManifestError, Profile, RegistryName, Rule, Sha256Digest};
 use pouch_platform::DirError;
 use pouch_vault::VaultError;
 
@@ -134,6 +134,29 @@ pub enum VerifyError {
         /// The key.
         key: Fingerprint,
     },
+    /// Signed by, or sealed to, a key of another algorithm than the profile's.
+    #[error("key {key} is {found}, which is no key of profile {}, of which the pouch says it is", profile.as_str())]
+    KeyProfile {
+        /// Fingerprint of the key.
+        key: String,
+        /// Its algorithm, or that of the primary key that vouches for it.
+        found: String,
+        /// The profile of the manifest.
+        profile: Profile,
+    },
+    /// A weaker profile than the trust file demands.
+    #[error(
+        "the pouch is of profile {}; for registry \"{registry}\" the trust file demands {} or stronger",
+        found.as_str(), demanded.as_str()
+    )]
+    Profile {
+        /// The registry.
+        registry: RegistryName,
+        /// The profile of the manifest.
+        found: Profile,
+        /// What the trust file demands.
+        demanded: Profile,
+    },
     /// Fewer signers than demanded.
     #[error("{signed} named signers signed for registry \"{registry}\"; {threshold} must")]
     Threshold {
@@ -243,6 +266,7 @@ impl VerifyError {
             VerifyError::Weak { .. } => Rule::SignWeak,
             VerifyError::Key { .. } => Rule::SignKey,
             VerifyError::Recipient { .. } | VerifyError::RecipientKey { .. } => Rule::SignRecipient,
+            VerifyError::Profile { .. } | VerifyError::KeyProfile { .. } => Rule::ImportProfile,
             VerifyError::Threshold { .. } | VerifyError::Unsigned { .. } => Rule::SignThreshold,
             VerifyError::Manifest(error) => error.rule(),
             VerifyError::Registry { .. } => Rule::ImportRegistry,

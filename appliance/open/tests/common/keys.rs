@@ -44,6 +44,12 @@ pub fn embassy(profile: Profile) -> Cert {
     builder(CipherSuite::Cv25519, profile).add_storage_encryption_subkey().generate().unwrap().0
 }
 
+/// An embassy of post-quantum keys.
+pub fn embassy_pqc() -> Cert {
+    let builder = builder(CipherSuite::MLDSA65_Ed25519, Profile::RFC9580);
+    builder.add_storage_encryption_subkey().generate().unwrap().0
+}
+
 /// The first key of a certificate that is flagged for signing, else the first subkey, else the primary key.
 pub fn signing_key(cert: &Cert) -> Key<SecretParts, UnspecifiedRole> {
     let flagged = cert

@@ -41,6 +41,8 @@ pub struct World {
     pub signers: Vec<Cert>,
     /// Those who are addressed.
     pub embassy: Cert,
+    /// Of the drafts.
+    pub profile: Profile,
 }
 
 /// A pouch that can be changed before it is signed and written.
@@ -92,11 +94,18 @@ impl World {
 
     /// These signers, so many of whom must sign.
     pub fn with(signers: Vec<Cert>, threshold: usize) -> Self {
-        let world = Self {
-            root: tempfile::tempdir().unwrap(),
-            signers,
-            embassy: keys::embassy(sequoia_openpgp::Profile::RFC9580),
-        };
+        let embassy = keys::embassy(sequoia_openpgp::Profile::RFC9580);
+        Self::of(signers, embassy, Profile::Rfc9580, threshold)
+    }
+
+    /// Everything post-quantum.
+    pub fn pqc() -> Self {
+        let signers = vec![keys::signer_v6(CipherSuite::MLDSA65_Ed25519)];
+        Self::of(signers, keys::embassy_pqc(), Profile::Rfc9980, 1)
+    }
+
+    pub fn of(signers: Vec<Cert>, embassy: Cert, profile: Profile, threshold: usize) -> Self {
+        let world = Self { root: tempfile::tempdir().unwrap(), signers, embassy, profile };
         world.write_trust(threshold);
         drop(world.state());
         world
@@ -122,6 +131,13 @@ impl World {
         write_cert(&dir.join("embassy.pgp"), &self.embassy);
         text += "[embassy]\ncertificates = [\"embassy.pgp\"]\n";
         fs::write(dir.join("trust.toml"), text).unwrap();
+    }
+
+    /// The trust file demands at least this profile for each registry.
+    pub fn demand(&self, profile: &str) {
+        let path = self.path("trust/trust.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace("threshold =", &format!("profile = \"{profile}\"\nthreshold ="))).unwrap();
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -159,7 +175,7 @@ impl World {
                 as_of: Timestamp::from_second(SEALED + day - 60).unwrap(),
                 sealed_at: Timestamp::from_second(SEALED + day).unwrap(),
                 rpo_seconds: 172_800,
-                profile: Profile::Rfc9580,
+                profile: self.profile,
                 signers: self.signers.iter().map(fingerprint).collect(),
                 recipients: vec![Recipient {
                     certificate: fingerprint(&self.embassy),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use openpgp_pkcs11::{Token, TokenSigner, Uri};
+use openpgp_pkcs11::{Holder, KeyNames, KeySigner, Uri};
 use pouch_cli::{Login, explain};
 use pouch_console::{Exit, Failure, Output, confirm, duration, escape, size};
 use pouch_format::{Manifest, Profile, Sha256Digest};
@@ -44,7 +44,7 @@ pub(crate) fn run(cli: &Cli, arguments: &SealArgs, output: &Output) -> Result<Ex
     };
     let sealed = seal(&mut spool, &job, &mut signer).map_err(explain_seal::seal)?;
     drop(progress);
-    report(&config, &sealed, started, output).map_err(|failure| {
+    report(&config, &sealed, (started, plan.holder.second_token().is_some()), output).map_err(|failure| {
         let folder = config.spool.join(sealed.manifest.id().to_string());
         failure.hint(format!("the pouch is sealed all the same: {}", folder.display()))
     })?;
@@ -60,8 +60,7 @@ struct Plan<'c> {
     options: PartOptions,
     recipients: Vec<RecipientKey>,
     signer: SignerCertificate,
-    key: Uri,
-    token: Token,
+    holder: Holder,
     login: Login,
 }
 
@@ -77,7 +76,7 @@ impl<'c> Plan<'c> {
         let now = SystemTime::now();
         let files = registry.recipients.as_ref().unwrap_or(&config.recipients);
         let recipients = recipients(files, profile, now, arguments)?;
-        let SignerConfig { key, certificate, quorum } =
+        let SignerConfig { key, key_pq, accept_split_key, certificate, quorum } =
             registry.signer.as_ref().or(config.signer.as_ref()).ok_or_else(|| {
                 Failure::new(
                     "CONFIG-SIGNER",
@@ -87,12 +86,12 @@ impl<'c> Plan<'c> {
                 .hint("nothing was changed; add a [signer] section with `key` and `certificate`")
             })?;
         let signer = certificate::signer(certificate, profile, now).map_err(explain_seal::certificate)?;
-        let key = Uri::parse(key).map_err(explain::hsm)?;
-        let login = arguments.pin.login(*quorum, &key)?;
-        let token = Token::open(&key, config.module.as_deref()).map_err(explain::hsm)?;
-        token.check(&key, Some(&signer.key)).map_err(explain::hsm)?;
+        let login = arguments.pin.login(*quorum, &Uri::parse(key).map_err(explain::hsm)?)?;
+        let names = KeyNames { key, key_pq: key_pq.as_deref(), accept_split: *accept_split_key };
+        let holder = Holder::open(names, config.module.as_deref()).map_err(explain::hsm)?;
+        holder.check(&signer.key).map_err(explain::hsm)?;
         let (recipient_files, signer_file) = (files.as_slice(), certificate.as_path());
-        Ok(Self { registry, recipient_files, signer_file, profile, options, recipients, signer, key, token, login })
+        Ok(Self { registry, recipient_files, signer_file, profile, options, recipients, signer, holder, login })
     }
 
     /// A capture takes hours, and a certificate may expire meanwhile.
@@ -128,9 +127,9 @@ fn recipients(
 }
 
 /// Logs in to the token, with one try.
-fn log_in(plan: &Plan<'_>, output: &Output) -> Result<TokenSigner, Failure> {
-    let session = plan.login.log_in(&plan.token, output)?;
-    session.signer(&plan.key, &plan.signer.key).map_err(explain::hsm)
+fn log_in(plan: &Plan<'_>, output: &Output) -> Result<KeySigner, Failure> {
+    let session = plan.login.log_in(&plan.holder, output)?;
+    session.signer(&plan.signer.key).map_err(explain::hsm)
 }
 
 fn ask(arguments: &SealArgs, manifest: &Manifest, digest: &Sha256Digest, output: &Output) -> Result<(), Unconfirmed> {
@@ -148,12 +147,14 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
     // The spool may not be there yet; then it comes to lie on the file system of the folder above it.
     let there = config.spool.ancestors().find(|folder| folder.exists()).unwrap_or(&config.spool);
     let free = Dir::open(there).and_then(|dir| dir.free_bytes()).map_err(explain::dir)?;
-    let status = plan.token.status().map_err(explain::hsm)?;
+    let status = plan.holder.token().status().map_err(explain::hsm)?;
+    pouch_cli::warn_of_split_key(&plan.holder, output);
     output.data(
         &json!({
             "pouch": id.to_string(), "profile": plan.profile.as_str(), "source": source.source,
             "entries": source.entries, "bytes": source.bytes, "free_bytes": free,
-            "signer": plan.signer.certificate, "token": status.label, "token_serial": status.serial, "login": plan.login.name(),
+            "signer": plan.signer.certificate, "token": status.label, "token_serial": status.serial,
+            "split_key": plan.holder.second_token().is_some(), "login": plan.login.name(),
             "recipients": plan.recipients.iter().map(|r| &r.certificate).collect::<Vec<_>>(),
         }),
         || {
@@ -182,7 +183,7 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
     Ok(Exit::Done)
 }
 
-fn report(config: &Config, sealed: &Sealed, started: Instant, output: &Output) -> Result<(), Failure> {
+fn report(config: &Config, sealed: &Sealed, (started, split): (Instant, bool), output: &Output) -> Result<(), Failure> {
     let Sealed { manifest, digest, .. } = sealed;
     let folder = config.spool.join(manifest.id().to_string());
     let operations = openpgp_pkcs11::operations();
@@ -192,7 +193,7 @@ fn report(config: &Config, sealed: &Sealed, started: Instant, output: &Output) -
             "manifest_words": digest.words(), "as_of": manifest.as_of, "sealed_at": manifest.sealed_at,
             "entries": manifest.totals.entries, "bytes": manifest.totals.bytes,
             "sealed_bytes": manifest.sealed_bytes(), "parts": manifest.parts().count(),
-            "seconds": started.elapsed().as_secs_f64(), "signatures": operations.signatures,
+            "seconds": started.elapsed().as_secs_f64(), "signatures": operations.signatures, "split_key": split,
         }),
         || {
             format!(
