@@ -1,4 +1,5 @@
 # make demo         two registries sealed at home, carried, opened and restored at the embassy, in minutes
+# make demo PROFILE=pqc   the same with post-quantum keys, in tokens of kryoptic
 # make test         everything that must hold before a change goes in
 # make test-hsm     the token's tests on three modules: SoftHSM, kryoptic, and a TPM of software
 # make tools        what the other targets need; run by them

@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet --release --locked -p pouch-seal -p pouch-import -p pouch-softtoken -p acceptance --bins
-exec "${CARGO_TARGET_DIR:-target}/release/demo" "$@"
+exec "${CARGO_TARGET_DIR:-target}/release/demo" --profile "${PROFILE:-rfc9580}" "$@"

@@ -19,6 +19,10 @@ pub enum Keys {
     Rfc9580,
     /// Version 4, for GnuPG: RSA 3072 for both.
     Rfc4880,
+    /// Post-quantum: ML-DSA-65+Ed25519 and ML-KEM-768+X25519, both halves of each in a token of kryoptic.
+    Pqc,
+    /// The same with each key in two tokens: the half of the elliptic curve in SoftHSM, the other in kryoptic. Weaker.
+    PqcSplit,
 }
 
 impl Keys {
@@ -28,27 +32,38 @@ impl Keys {
         match self {
             Keys::Rfc9580 => "rfc9580",
             Keys::Rfc4880 => "rfc4880",
+            Keys::Pqc | Keys::PqcSplit => "pqc",
         }
     }
 
     const fn version(self) -> &'static str {
         match self {
-            Keys::Rfc9580 => "6",
+            Keys::Rfc9580 | Keys::Pqc | Keys::PqcSplit => "6",
             Keys::Rfc4880 => "4",
         }
     }
 
     const fn signing(self) -> &'static str {
         match self {
-            Keys::Rfc9580 => "ed25519",
+            Keys::Rfc9580 | Keys::PqcSplit => "ed25519",
             Keys::Rfc4880 => "rsa3072",
+            Keys::Pqc => "mldsa65-ed25519",
         }
     }
 
     const fn encryption(self) -> &'static str {
         match self {
-            Keys::Rfc9580 => "x25519",
+            Keys::Rfc9580 | Keys::PqcSplit => "x25519",
             Keys::Rfc4880 => "rsa3072",
+            Keys::Pqc => "mlkem768-x25519",
+        }
+    }
+
+    /// The post-quantum halves of the keys that sign and open, where they are in a second token.
+    const fn second(self) -> Option<[&'static str; 2]> {
+        match self {
+            Keys::PqcSplit => Some(["mldsa65", "mlkem768"]),
+            Keys::Rfc9580 | Keys::Rfc4880 | Keys::Pqc => None,
         }
     }
 }
@@ -59,7 +74,7 @@ pub struct Place {
     folder: PathBuf,
     keys: Keys,
     home_fingerprint: String,
-    embassy_key: String,
+    embassy_key: Key,
 }
 
 impl Place {
@@ -71,17 +86,16 @@ impl Place {
         for side in ["home", "embassy"] {
             fs::create_dir_all(folder.join(side)).map_err(|e| format!("{side}: {e}"))?;
         }
-        let home = Token::create(&folder.join("home/token"), "home")?;
-        let signing = home.generate(keys.signing(), "seal", "01")?;
+        let home = Tokens::create(&folder.join("home/token"), "home", keys)?;
+        let signing = home.signing("seal", "01")?;
         let certificate = folder.join("home/home.pgp");
-        let home_fingerprint =
-            home.certify("signing", keys.version(), &signing, None, "home", &certificate)?.trim().to_owned();
+        let home_fingerprint = home.certify("signing", &signing, None, "home", &certificate)?.trim().to_owned();
 
-        let embassy = Token::create(&folder.join("embassy/token"), "embassy")?;
-        let primary = embassy.generate(keys.signing(), "identity", "01")?;
-        let embassy_key = embassy.generate(keys.encryption(), "open", "02")?;
+        let embassy = Tokens::create(&folder.join("embassy/token"), "embassy", keys)?;
+        let primary = embassy.signing("identity", "01")?;
+        let embassy_key = embassy.encryption("open", "02")?;
         let own = folder.join("embassy/embassy.pgp");
-        embassy.certify("embassy", keys.version(), &primary, Some(&embassy_key), "embassy", &own)?;
+        embassy.certify("embassy", &primary, Some(&embassy_key), "embassy", &own)?;
 
         // The certificates cross over, as they would by courier before the first pouch.
         copy(&own, &folder.join("home/embassy.pgp"))?;
@@ -113,7 +127,8 @@ impl Place {
         let section = format!("\n[registry.{name}]\nprofile = \"{}\"\n{extra}\n", self.keys.profile());
         self.append("home/seal.toml", &format!("{section}[registry.{name}.capture]\n{capture}\n"))?;
         let signers = format!("signers = [\"{}\"]\nthreshold = 1\n", self.home_fingerprint);
-        self.append("embassy/trust.toml", &format!("\n[registry.{name}]\n{signers}"))
+        let policy = format!("{signers}profile = \"{}\"\n", self.keys.profile());
+        self.append("embassy/trust.toml", &format!("\n[registry.{name}]\n{policy}"))
     }
 
     /// `pouch-seal` at home.
@@ -121,7 +136,7 @@ impl Place {
     /// # Errors
     /// It is not built.
     pub fn seal(&self) -> Result<Command, String> {
-        self.at("pouch-seal", "home/seal.toml", "home/token/softhsm2.conf")
+        self.at("pouch-seal", "home/seal.toml", "home/token")
     }
 
     /// `pouch-import` at the embassy.
@@ -129,7 +144,7 @@ impl Place {
     /// # Errors
     /// It is not built.
     pub fn import(&self) -> Result<Command, String> {
-        self.at("pouch-import", "embassy/import.toml", "embassy/token/softhsm2.conf")
+        self.at("pouch-import", "embassy/import.toml", "embassy/token")
     }
 
     /// The folder of a pouch in the spool.
@@ -152,24 +167,27 @@ impl Place {
             .ok_or_else(|| format!("no digest in {text}"))
     }
 
-    fn at(&self, name: &str, config: &str, softhsm: &str) -> Result<Command, String> {
+    fn at(&self, name: &str, config: &str, tokens: &str) -> Result<Command, String> {
         let mut program = command(binary(name)?, "TERM");
-        program.env("SOFTHSM2_CONF", self.path(softhsm)).args(["--no-input", "--color", "never", "--config"]);
+        let tokens = self.path(tokens);
+        program.env("SOFTHSM2_CONF", tokens.join("softhsm2.conf")).env("KRYOPTIC_CONF", tokens.join("kryoptic.conf"));
+        program.args(["--no-input", "--color", "never", "--config"]);
         program.arg(self.path(config));
         Ok(program)
     }
 
-    fn seal_toml(&self, key: &str) -> String {
+    fn seal_toml(&self, key: &Key) -> String {
         format!(
             "# DEMO: everything here is throw-away.\nspool = \"spool\"\nstate = \"state\"\nrecipients = [\"embassy.pgp\"]\n\n\
-             [signer]\nkey = \"{key}\"\ncertificate = \"home.pgp\"\n"
+             [signer]\n{}certificate = \"home.pgp\"\n",
+            key.settings()
         )
     }
 
     fn import_toml(&self) -> String {
         format!(
-            "# DEMO: everything here is throw-away.\nroot = \"root\"\ntrust = \"trust.toml\"\nkey = \"{}\"\n",
-            self.embassy_key
+            "# DEMO: everything here is throw-away.\nroot = \"root\"\ntrust = \"trust.toml\"\n{}",
+            self.embassy_key.settings()
         )
     }
 
@@ -195,39 +213,84 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
     fs::copy(from, to).map(drop).map_err(|e| format!("{} to {}: {e}", from.display(), to.display()))
 }
 
-/// A throw-away token.
-struct Token {
-    folder: PathBuf,
+/// A key of a certificate: one URI, or two where its halves are in two tokens.
+#[derive(Debug)]
+struct Key {
     uri: String,
+    second: Option<String>,
 }
 
-impl Token {
-    fn create(folder: &Path, label: &str) -> Result<Self, String> {
-        let uri = run(Self::tool(folder)?.args(["create", "--label", label]))?.trim().to_owned();
-        Ok(Self { folder: folder.to_owned(), uri })
+impl Key {
+    /// The lines of a configuration that name it.
+    fn settings(&self) -> String {
+        let second = self.second.iter().map(|uri| format!("key_pq = \"{uri}\"\naccept_split_key = true\n"));
+        second.fold(format!("key = \"{}\"\n", self.uri), |text, line| text + &line)
+    }
+}
+
+/// Throw-away tokens of one side: one, or two where the keys are split.
+struct Tokens {
+    folder: PathBuf,
+    keys: Keys,
+    uri: String,
+    second: Option<String>,
+}
+
+impl Tokens {
+    fn create(folder: &Path, label: &str, keys: Keys) -> Result<Self, String> {
+        let create = |label: &str, lattices: bool| {
+            let mut tool = Self::tool(folder)?;
+            tool.args(["create", "--label", label]);
+            if lattices {
+                tool.arg("--kryoptic").arg(kryoptic()?);
+            }
+            run(&mut tool).map(|uri| uri.trim().to_owned())
+        };
+        let uri = create(label, keys == Keys::Pqc)?;
+        let second = keys.second().map(|_| create(&format!("{label}-second"), true)).transpose()?;
+        Ok(Self { folder: folder.to_owned(), keys, uri, second })
     }
 
-    /// Makes a key and gives its URI, with module and PIN source.
-    fn generate(&self, algorithm: &str, label: &str, id: &str) -> Result<String, String> {
-        let arguments = ["generate", "--uri", &self.uri, "--algorithm", algorithm, "--label", label, "--id", id];
-        run(Self::tool(&self.folder)?.args(arguments))?;
-        let (token, query) = self.uri.split_once('?').ok_or("the token's URI has no query")?;
-        Ok(format!("{token};object={label}?{query}"))
+    fn signing(&self, label: &str, id: &str) -> Result<Key, String> {
+        self.generate(self.keys.signing(), self.keys.second().map(|[signing, _]| signing), label, id)
+    }
+
+    fn encryption(&self, label: &str, id: &str) -> Result<Key, String> {
+        self.generate(self.keys.encryption(), self.keys.second().map(|[_, encryption]| encryption), label, id)
+    }
+
+    /// Makes a key and gives its URIs, with module and PIN source.
+    fn generate(&self, algorithm: &str, second: Option<&str>, label: &str, id: &str) -> Result<Key, String> {
+        let generate = |token: &str, algorithm: &str| {
+            let arguments = ["generate", "--uri", token, "--algorithm", algorithm, "--label", label, "--id", id];
+            run(Self::tool(&self.folder)?.args(arguments))?;
+            let (token, query) = token.split_once('?').ok_or("the token's URI has no query")?;
+            Ok::<_, String>(format!("{token};object={label}?{query}"))
+        };
+        let uri = generate(&self.uri, algorithm)?;
+        let second = self.second.iter().zip(second).map(|(token, algorithm)| generate(token, algorithm)).next();
+        Ok(Key { uri, second: second.transpose()? })
     }
 
     fn certify(
         &self,
         role: &str,
-        version: &str,
-        primary: &str,
-        subkey: Option<&str>,
+        primary: &Key,
+        subkey: Option<&Key>,
         user: &str,
         output: &Path,
     ) -> Result<String, String> {
         let mut tool = Self::tool(&self.folder)?;
-        tool.args(["certify", "--role", role, "--version", version, "--primary", primary, "--user-id", user]);
-        tool.args(subkey.iter().flat_map(|subkey| ["--subkey", subkey])).arg("--output").arg(output);
-        run(&mut tool)
+        tool.args(["certify", "--role", role, "--version", self.keys.version(), "--user-id", user]);
+        if self.keys.profile() == "pqc" {
+            tool.arg("--pqc");
+        }
+        let named = [("--primary", "--primary-pq", Some(primary)), ("--subkey", "--subkey-pq", subkey)];
+        for (first, second, key) in named {
+            tool.args(key.iter().flat_map(|key| [first, key.uri.as_str()]));
+            tool.args(key.and_then(|key| key.second.as_deref()).iter().flat_map(|uri| [second, uri]));
+        }
+        run(tool.arg("--output").arg(output))
     }
 
     fn tool(folder: &Path) -> Result<Command, String> {
@@ -235,4 +298,10 @@ impl Token {
         tool.arg("--quiet").arg("--dir").arg(folder);
         Ok(tool)
     }
+}
+
+/// The module of kryoptic, for keys that SoftHSM does not have.
+fn kryoptic() -> Result<PathBuf, String> {
+    let module = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/lib/libkryoptic_pkcs11.so"));
+    module.canonicalize().map_err(|error| format!("{}: {error}; run: make tools", module.display()))
 }

@@ -223,6 +223,6 @@ pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
 pub(crate) fn version(profile: Profile) -> KeyVersion {
     match profile {
         Profile::Rfc4880 => KeyVersion::V4,
-        Profile::Rfc9580 => KeyVersion::V6,
+        Profile::Rfc9580 | Profile::Rfc9980 => KeyVersion::V6,
     }
 }

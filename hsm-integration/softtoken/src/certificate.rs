@@ -15,6 +15,15 @@ pub enum Role {
     },
 }
 
+/// That the keys are composite keys of profile pqc, and where their post-quantum halves are if not beside the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PostQuantum {
+    /// Of the primary key, in a second token.
+    pub primary: Option<Uri>,
+    /// Of the encryption key, in a second token.
+    pub subkey: Option<Uri>,
+}
+
 /// A certificate to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -24,6 +33,8 @@ pub struct Certificate {
     pub version: KeyVersion,
     /// The primary key.
     pub primary: Uri,
+    /// Whether the keys are composite keys; not unless changed.
+    pub post_quantum: Option<PostQuantum>,
     /// User id; `DEMO ` is put before it unless it says so already.
     pub user_id: String,
     /// Creation time in whole seconds: fingerprints follow from it.
@@ -39,6 +50,7 @@ impl Certificate {
             role,
             version: KeyVersion::V6,
             primary,
+            post_quantum: None,
             user_id: user_id.to_owned(),
             created: SystemTime::now(),
             validity: None,

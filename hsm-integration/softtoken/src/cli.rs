@@ -2,7 +2,7 @@
 //! in its message, and a wrong URI may carry a PIN.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use openpgp_pkcs11::{Algorithm, KeyVersion};
+use openpgp_pkcs11::{Algorithm, Composite, GenerateError, KeyVersion};
 use pouch_cli::{CommandLine, CommonArgs, Generate};
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "pouch-softtoken", version, disable_version_flag = true)]
 pub(crate) struct Cli {
-    /// The directory of SoftHSM's configuration, tokens and PIN files. Not needed when SOFTHSM2_CONF is set or
-    /// another module is used.
+    /// The directory of the modules' configuration, tokens and PIN files. Not needed when SOFTHSM2_CONF or
+    /// KRYOPTIC_CONF is set or another module is used.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 
@@ -39,6 +39,9 @@ pub(crate) enum Verb {
         /// Also write the user PIN to this new file.
         #[arg(long, value_name = "FILE")]
         pin_file: Option<PathBuf>,
+        /// The module of kryoptic, instead of SoftHSM: it has post-quantum keys.
+        #[arg(long, value_name = "MODULE")]
+        kryoptic: Option<PathBuf>,
     },
     /// Make a key pair inside a token and print its URI.
     Generate(KeyArgs),
@@ -59,15 +62,27 @@ pub(crate) struct KeyArgs {
     /// URI of the token.
     #[arg(long, value_name = "URI")]
     pub(crate) uri: String,
-    /// rsa3072, rsa4096, p256, p384, ed25519 or x25519.
-    #[arg(long)]
-    pub(crate) algorithm: Algorithm,
+    /// rsa3072, rsa4096, p256, p384, ed25519, x25519; both halves of a key of profile pqc: mldsa65-ed25519,
+    /// mlkem768-x25519; one post-quantum half: mldsa65, mlkem768.
+    #[arg(long, value_parser = kind)]
+    pub(crate) algorithm: KeyKind,
     /// Label of the key.
     #[arg(long)]
     pub(crate) label: String,
     /// Id of the key, in hexadecimal.
     #[arg(long, value_name = "HEX", value_parser = hex)]
     pub(crate) id: Id,
+}
+
+/// What is made: one key of the token, or two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeyKind {
+    Single(Algorithm),
+    Composite(Composite),
+}
+
+fn kind(text: &str) -> Result<KeyKind, GenerateError> {
+    text.parse().map(KeyKind::Composite).or_else(|_| text.parse().map(KeyKind::Single))
 }
 
 /// Bytes of a key id; a type of its own, because clap takes a bare `Vec` as a repeated argument.
@@ -88,6 +103,15 @@ pub(crate) struct CertArgs {
     /// URI of the encryption key, with --role embassy.
     #[arg(long, value_name = "URI", required_if_eq("role", "embassy"))]
     pub(crate) subkey: Option<String>,
+    /// The keys are those of profile pqc.
+    #[arg(long)]
+    pub(crate) pqc: bool,
+    /// URI of the primary key's post-quantum half, if it is in a second token.
+    #[arg(long, value_name = "URI", requires = "pqc")]
+    pub(crate) primary_pq: Option<String>,
+    /// URI of the encryption key's post-quantum half, if it is in a second token.
+    #[arg(long, value_name = "URI", requires = "pqc")]
+    pub(crate) subkey_pq: Option<String>,
     /// User id; "DEMO " is put before it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) user_id: String,

@@ -1,10 +1,12 @@
 //! What each verb does: parse what was typed, let the library work, report.
 
-use crate::cli::{CertArgs, KeyArgs, RoleArg};
+use crate::cli::{CertArgs, KeyArgs, KeyKind, RoleArg};
 use openpgp_pkcs11::{Error, PublicKey, Token, Uri};
 use pouch_cli::explain::hsm;
 use pouch_console::{Exit, Failure, Output, escape};
-use pouch_softtoken::{CONFIG_VARIABLE, Certificate, Role, SoftToken, config_file, inside};
+use pouch_softtoken::{
+    CONFIG_VARIABLE, Certificate, KRYOPTIC_VARIABLE, PostQuantum, Role, SoftToken, config_file, inside, kryoptic_file,
+};
 use serde::Serialize;
 use std::{io::Write, path::Path, time::SystemTime};
 
@@ -17,20 +19,24 @@ struct Made {
 
 pub(crate) fn create(
     directory: Option<&Path>,
-    label: &str,
+    (label, kryoptic): (&str, Option<&Path>),
     pin_file: Option<&Path>,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let directory = directory.ok_or_else(|| {
         Failure::new("USAGE", Exit::Usage, "create needs --dir").hint("name a new or existing directory with --dir DIR")
     })?;
-    let uri = inside::create(directory, label)?;
+    let uri = inside::create(directory, label, kryoptic)?;
     if let Some(copy) = pin_file {
         let pin = SoftToken::existing(directory, label)?.pin_file();
         let pin = std::fs::read(&pin).map_err(pouch_cli::explain::input(&pin))?;
         inside::write_new(copy, &pin, 0o600)?;
     }
-    output.note(format!("DEMO: throw-away token; export {CONFIG_VARIABLE}={}", config_file(directory).display()));
+    let (variable, config) = match kryoptic {
+        None => (CONFIG_VARIABLE, config_file(directory)),
+        Some(_) => (KRYOPTIC_VARIABLE, kryoptic_file(directory)),
+    };
+    output.note(format!("DEMO: throw-away token; export {variable}={}", config.display()));
     let made = Made { uri: uri.to_string(), algorithm: None };
     output.data(&made, || format!("{}\n", made.uri))?;
     Ok(Exit::Done)
@@ -38,9 +44,18 @@ pub(crate) fn create(
 
 pub(crate) fn generate(key: &KeyArgs, output: &Output) -> Result<Exit, Failure> {
     let token = uri(&key.uri)?;
-    let new = inside::generate(&token, key.algorithm, &key.label, &key.id.0).map_err(hsm)?;
-    output.note(format!("DEMO: throw-away key, {}", new.public.algorithm()));
-    let made = Made { uri: new.uri.reached_as(&token).to_string(), algorithm: Some(new.public.algorithm()) };
+    let (uri, algorithm) = match key.algorithm {
+        KeyKind::Single(algorithm) => {
+            let new = inside::generate(&token, algorithm, &key.label, &key.id.0).map_err(hsm)?;
+            (new.uri, new.public.algorithm())
+        }
+        KeyKind::Composite(composite) => {
+            let new = inside::generate_composite(&token, composite, &key.label, &key.id.0).map_err(hsm)?;
+            (new.uri, composite.as_str().to_owned())
+        }
+    };
+    output.note(format!("DEMO: throw-away key, {algorithm}"));
+    let made = Made { uri: uri.reached_as(&token).to_string(), algorithm: Some(algorithm) };
     output.data(&made, || format!("{}\n", made.uri))?;
     Ok(Exit::Done)
 }
@@ -78,6 +93,11 @@ fn request(args: &CertArgs) -> Result<Certificate, Failure> {
     };
     let mut request = Certificate::new(role, uri(&args.primary)?, &args.user_id);
     request.version = args.version;
+    if args.pqc {
+        let second = |text: &Option<String>| text.as_deref().map(uri).transpose();
+        request.post_quantum =
+            Some(PostQuantum { primary: second(&args.primary_pq)?, subkey: second(&args.subkey_pq)? });
+    }
     if let Some(created) = args.created {
         request.created = created.into();
     }

@@ -20,10 +20,12 @@ pub enum SoftTokenError {
         /// Words of the system.
         reason: String,
     },
-    /// SoftHSM would look somewhere else.
-    #[error("SOFTHSM2_CONF is {}, expected {}", actual.as_ref().map_or("not set".into(), |path| path.display().to_string()), expected.display())]
+    /// The module would look somewhere else.
+    #[error("{variable} is {}, expected {}", actual.as_ref().map_or("not set".into(), |path| path.display().to_string()), expected.display())]
     Environment {
-        /// What SoftHSM would read.
+        /// What the module reads.
+        variable: &'static str,
+        /// What it would read.
         actual: Option<PathBuf>,
         /// The token's own configuration.
         expected: PathBuf,

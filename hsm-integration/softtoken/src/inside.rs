@@ -1,15 +1,15 @@
-//! The work itself, in a process whose `SOFTHSM2_CONF` is set.
+//! The work itself, in a process whose `SOFTHSM2_CONF` or `KRYOPTIC_CONF` is set.
 //!
 //! [`generate`] and [`certify`] know no SoftHSM: they work with any module and with keys that other tools made.
 
 use crate::{
     certificate::{Certificate, Role},
     error::SoftTokenError,
-    token::{CONFIG_VARIABLE, SoftToken, config_file, in_certificate, whole_seconds},
+    token::{CONFIG_VARIABLE, KRYOPTIC_VARIABLE, SoftToken, config_file, in_certificate, kryoptic_file, whole_seconds},
 };
 use openpgp_pkcs11::{
-    Algorithm, Error, LoggedIn, LoginOptions, NewKey, Token, Uri,
-    certificate::Builder,
+    Algorithm, Composite, CompositePlace, Error, LoggedIn, LoginOptions, NewComposite, NewKey, Token, Uri,
+    certificate::{Builder, Keys, TokenKey},
     initialise_token,
     secrecy::{ExposeSecret, SecretString},
 };
@@ -32,7 +32,10 @@ use std::{
 
 const HEADER: &str = "# DEMO, throw-away: the PINs lie beside these keys, which protect nothing.\n";
 
-/// Makes the directory and SoftHSM's configuration, unless they are there. Needs no variable.
+/// Tokens that one directory has room for, where kryoptic makes them: it has a file for each.
+const KRYOPTIC_TOKENS: u32 = 4;
+
+/// Makes the directory and the modules' configurations, unless they are there. Needs no variable.
 ///
 /// # Errors
 /// [`SoftTokenError::File`]
@@ -48,25 +51,42 @@ pub fn prepare(directory: &Path) -> Result<PathBuf, SoftTokenError> {
         );
         write_new(&config, text.as_bytes(), 0o600)?;
     }
+    let kryoptic = kryoptic_file(&directory);
+    if !kryoptic.exists() {
+        let slot = |number: u32| {
+            let file = tokens.join(format!("{number}.sql"));
+            format!("[[slots]]\nslot = {number}\ndbtype = \"sqlite\"\ndbargs = \"{}\"\n", file.display())
+        };
+        let text: String = [HEADER.to_owned()].into_iter().chain((1..=KRYOPTIC_TOKENS).map(slot)).collect();
+        write_new(&kryoptic, text.as_bytes(), 0o600)?;
+    }
     Ok(config)
 }
 
-/// Initialises a token with random PINs and returns it by URI, serial included.
+/// Initialises a token with random PINs and returns it by URI, serial included: of SoftHSM, or of the kryoptic module at
+/// this path.
 ///
 /// # Errors
-/// [`SoftTokenError`]: the label is taken, or SoftHSM would read another configuration than the directory's.
-pub fn create(directory: &Path, label: &str) -> Result<Uri, SoftTokenError> {
+/// [`SoftTokenError`]: the label is taken, or the module would read another configuration than the directory's.
+pub fn create(directory: &Path, label: &str, kryoptic: Option<&Path>) -> Result<Uri, SoftTokenError> {
     let token = SoftToken::existing(directory, label)?;
-    let expected = config_file(token.directory());
-    let actual = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+    let (variable, expected) = match kryoptic {
+        None => (CONFIG_VARIABLE, config_file(token.directory())),
+        Some(_) => (KRYOPTIC_VARIABLE, kryoptic_file(token.directory())),
+    };
+    let actual = std::env::var_os(variable).map(PathBuf::from);
     if actual.as_ref() != Some(&expected) {
-        return Err(SoftTokenError::Environment { actual, expected });
+        return Err(SoftTokenError::Environment { variable, actual, expected });
     }
+    let module = match kryoptic {
+        None => token.uri(),
+        Some(path) => Uri::default().with_module_path(&std::path::absolute(path).map_err(at(path))?.to_string_lossy()),
+    };
     let (so_pin, pin) = (random_pin()?, random_pin()?);
     // Before the token exists: a token without its PIN would be of no use, a PIN without token does no harm.
     write_new(&token.so_pin_file(), so_pin.expose_secret().as_bytes(), 0o600)?;
     write_new(&token.pin_file(), pin.expose_secret().as_bytes(), 0o600)?;
-    let made = initialise_token(&token.uri(), None, label, &so_pin, &pin).map_err(Error::from)?;
+    let made = initialise_token(&module, None, label, &so_pin, &pin).map_err(Error::from)?;
     Ok(made
         .uri()
         .with_module_path(&made.module_path().to_string_lossy())
@@ -81,6 +101,14 @@ pub fn generate(uri: &Uri, algorithm: Algorithm, label: &str, id: &[u8]) -> Resu
     Ok(login(uri)?.generate(algorithm, label, id)?)
 }
 
+/// Makes both halves of a composite key on the token that `uri` names.
+///
+/// # Errors
+/// [`Error`]
+pub fn generate_composite(uri: &Uri, composite: Composite, label: &str, id: &[u8]) -> Result<NewComposite, Error> {
+    Ok(login(uri)?.generate_composite(composite, label, id)?)
+}
+
 /// Makes a certificate.
 ///
 /// # Errors
@@ -91,10 +119,27 @@ pub fn certify(certificate: &Certificate) -> Result<Cert, Error> {
     if let Some(validity) = certificate.validity {
         builder = builder.validity(validity);
     }
-    let primary = login(&certificate.primary)?;
-    Ok(match &certificate.role {
-        Role::Signing => builder.signing(&primary, &certificate.primary)?,
-        Role::Embassy { subkey } => builder.encryption(&primary, &certificate.primary, &login(subkey)?, subkey)?,
+    let second = certificate.post_quantum.as_ref();
+    let key = |uri: &Uri, second: Option<Option<&Uri>>| -> Result<TokenKey, Error> {
+        Ok(match second {
+            None => login(uri)?.key(uri),
+            Some(second) => place(uri, second)?.into(),
+        })
+    };
+    let primary = key(&certificate.primary, second.map(|second| second.primary.as_ref()))?;
+    Ok(builder.build(&match &certificate.role {
+        Role::Signing => Keys::certifying_and_signing(primary),
+        Role::Embassy { subkey } => {
+            Keys::certifying(primary).with_encryption(key(subkey, second.map(|second| second.subkey.as_ref()))?)
+        }
+    })?)
+}
+
+fn place(uri: &Uri, second: Option<&Uri>) -> Result<CompositePlace, Error> {
+    let first = login(uri)?;
+    Ok(match second {
+        None => CompositePlace::one(&first, uri),
+        Some(second) => CompositePlace::split((&first, uri), (&login(second)?, second)),
     })
 }
 
@@ -135,7 +180,7 @@ fn at(path: &Path) -> impl Fn(std::io::Error) -> SoftTokenError + use<> {
     move |error| SoftTokenError::File { path: path.clone(), reason: error.to_string() }
 }
 
-/// SoftHSM reads the variable of this very process, which cannot safely change its own environment: it starts
+/// Modules read the variables of this very process, which cannot safely change its own environment: it starts
 /// itself again, once.
 ///
 /// # Errors
@@ -146,8 +191,10 @@ pub fn start_with_config(directory: &Path, make: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let program = std::env::current_exe().map_err(|error| broken(&error))?;
-    let error = Command::new(program).args(std::env::args_os().skip(1)).env(CONFIG_VARIABLE, config).exec();
-    Err(broken(&error))
+    let kryoptic = kryoptic_file(&absolute(directory)?);
+    let mut again = Command::new(program);
+    again.args(std::env::args_os().skip(1)).env(CONFIG_VARIABLE, config).env(KRYOPTIC_VARIABLE, kryoptic);
+    Err(broken(&again.exec()))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {

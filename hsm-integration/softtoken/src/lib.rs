@@ -1,4 +1,6 @@
-//! Throw-away SoftHSM tokens with keys and certificates, for the demo and the tests. DEMO only.
+//! Throw-away tokens of software with keys and certificates, for the demo and the tests. DEMO only.
+//!
+//! SoftHSM, and kryoptic where post-quantum keys are needed.
 //!
 //! The PIN of such a token lies in a file beside it, so its keys protect nothing. Everything made here says
 //! DEMO: the configuration, the user ids, the armor of the certificates.
@@ -32,6 +34,6 @@ mod error;
 pub mod inside;
 mod token;
 
-pub use certificate::{Certificate, Role};
+pub use certificate::{Certificate, PostQuantum, Role};
 pub use error::SoftTokenError;
-pub use token::{CONFIG_VARIABLE, SoftToken, config_file};
+pub use token::{CONFIG_VARIABLE, KRYOPTIC_VARIABLE, SoftToken, config_file, kryoptic_file};

@@ -13,8 +13,8 @@ fn main() -> ExitCode {
             inside::start_with_config(directory, matches!(cli.verb, Verb::Create { .. }))?;
         }
         match &cli.verb {
-            Verb::Create { label, pin_file } => {
-                commands::create(cli.dir.as_deref(), label, pin_file.as_deref(), output)
+            Verb::Create { label, pin_file, kryoptic } => {
+                commands::create(cli.dir.as_deref(), (label, kryoptic.as_deref()), pin_file.as_deref(), output)
             }
             Verb::Generate(key) => commands::generate(key, output),
             Verb::Certify(cert) => commands::certify(cert, output),

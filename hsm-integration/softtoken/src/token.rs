@@ -16,12 +16,20 @@ use std::{
 /// The variable that SoftHSM reads when it is loaded.
 pub const CONFIG_VARIABLE: &str = "SOFTHSM2_CONF";
 
+/// The variable that kryoptic reads when it is loaded.
+pub const KRYOPTIC_VARIABLE: &str = "KRYOPTIC_CONF";
+
 /// Name of the binary that does the work.
 const PROGRAM: &str = "pouch-softtoken";
 
 /// SoftHSM's configuration in a directory of tokens.
 pub fn config_file(directory: &Path) -> PathBuf {
     directory.join("softhsm2.conf")
+}
+
+/// Kryoptic's configuration in a directory of tokens.
+pub fn kryoptic_file(directory: &Path) -> PathBuf {
+    directory.join("kryoptic.conf")
 }
 
 /// A throw-away token in a directory of its own or shared with others.
@@ -122,6 +130,13 @@ impl SoftToken {
             Role::Signing => arguments.extend(["--role".into(), "signing".into()]),
             Role::Embassy { subkey } => {
                 arguments.extend(["--role".into(), "embassy".into(), "--subkey".into(), subkey.to_string().into()]);
+            }
+        }
+        if let Some(post_quantum) = &certificate.post_quantum {
+            arguments.push("--pqc".into());
+            let second = [("--primary-pq", &post_quantum.primary), ("--subkey-pq", &post_quantum.subkey)];
+            for (flag, uri) in second {
+                arguments.extend(uri.iter().flat_map(|uri| [flag.into(), uri.to_string().into()]));
             }
         }
         if let Some(validity) = certificate.validity {

@@ -1,5 +1,6 @@
 //! The whole way of the data on one machine, in minutes: two registries are sealed at home, carried, and restored at the
-//! embassy, and both sides are compared. Everything is throw-away and lies in one folder. `demo [FOLDER [MEGABYTES]]`
+//! embassy, and both sides are compared. Everything is throw-away and lies in one folder.
+//! `demo [--profile rfc9580|rfc4880|pqc] [FOLDER [MEGABYTES]]`
 //!
 //! ```text
 //! registry -> pouch-seal seal -> spool -> carry() -> pouch-import import -> vault -> pouch-import restore -> registry
@@ -25,13 +26,17 @@ const MEGABYTES: u64 = 300;
 const SEED: u64 = 7;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let megabytes = arguments.get(1).map_or(Some(MEGABYTES), |text| text.parse().ok());
-    let (Some(megabytes), true) = (megabytes, arguments.len() <= 2) else {
-        say("usage: demo [FOLDER [MEGABYTES]]");
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some(keys) = keys(&mut arguments) else {
+        say("usage: demo [--profile rfc9580|rfc4880|pqc] [FOLDER [MEGABYTES]]");
         return ExitCode::from(64);
     };
-    match demo(arguments.first().map(Path::new), megabytes) {
+    let megabytes = arguments.get(1).map_or(Some(MEGABYTES), |text| text.parse().ok());
+    let (Some(megabytes), true) = (megabytes, arguments.len() <= 2) else {
+        say("usage: demo [--profile rfc9580|rfc4880|pqc] [FOLDER [MEGABYTES]]");
+        return ExitCode::from(64);
+    };
+    match demo(keys, arguments.first().map(Path::new), megabytes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             say(&format!("failed: {message}"));
@@ -40,13 +45,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn demo(folder: Option<&Path>, megabytes: u64) -> Result<(), String> {
+/// Takes the profile off the front of the arguments; nothing for a profile that does not exist.
+fn keys(arguments: &mut Vec<String>) -> Option<Keys> {
+    if arguments.first().is_none_or(|word| word != "--profile") {
+        return Some(Keys::Rfc9580);
+    }
+    let word = arguments.drain(..arguments.len().min(2)).nth(1)?;
+    [Keys::Rfc9580, Keys::Rfc4880, Keys::Pqc].into_iter().find(|keys| keys.profile() == word)
+}
+
+fn demo(keys: Keys, folder: Option<&Path>, megabytes: u64) -> Result<(), String> {
     let started = Instant::now();
     let folder = prepare(folder)?;
     say(&format!("Everything here is made up and throw-away, and lies in {}.", folder.display()));
 
-    heading("Home and embassy get a token each (SoftHSM, in place of an HSM), keys in it, and certificates");
-    let place = step("home and embassy", "tokens, keys and certificates", || Place::create(&folder, Keys::Rfc9580))?;
+    let token = if keys == Keys::Pqc { "kryoptic" } else { "SoftHSM" };
+    heading(&format!("Home and embassy get a token each ({token}, in place of an HSM), keys in it, and certificates"));
+    let made = format!("tokens, keys and certificates of profile {}", keys.profile());
+    let place = step("home and embassy", &made, || Place::create(&folder, keys))?;
     open_to_postgres(&place)?;
 
     heading("At home, two registries run on PostgreSQL");

@@ -148,7 +148,6 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
     let there = config.spool.ancestors().find(|folder| folder.exists()).unwrap_or(&config.spool);
     let free = Dir::open(there).and_then(|dir| dir.free_bytes()).map_err(explain::dir)?;
     let status = plan.holder.token().status().map_err(explain::hsm)?;
-    pouch_cli::warn_of_split_key(&plan.holder, output);
     output.data(
         &json!({
             "pouch": id.to_string(), "profile": plan.profile.as_str(), "source": source.source,
