@@ -94,6 +94,8 @@ pub(crate) struct Shared {
     session: Mutex<Option<Session>>,
     /// A call did not return: its thread keeps the session for good.
     silent: AtomicBool,
+    /// The last call failed: the session is replaced before the next one.
+    unfinished: AtomicBool,
 }
 
 impl Shared {
@@ -110,32 +112,19 @@ impl Shared {
         self.in_turn(call, move |shared, session| work(session, shared.token.uri()))
     }
 
-    /// Private-key work. A call that failed half-way can leave its operation active, and the session would refuse
-    /// all others (`CKR_OPERATION_ACTIVE`): so after a failure the session is replaced.
+    /// Private-key work.
     pub(crate) fn operate<T: Send + 'static>(
         self: &Arc<Self>,
         call: &str,
         work: impl FnOnce(&Session) -> Result<T, Binding> + Send + 'static,
     ) -> Result<T, DeviceError> {
-        self.in_turn(call, move |shared, session| {
-            let outcome = work(session);
-            if outcome.is_err() {
-                // Opened before the old one closes: the token forgets the login with its last session.
-                match shared.token.module.open_ro_session(shared.token.slot) {
-                    Ok(fresh) => *session = fresh,
-                    Err(error) => {
-                        tracing::warn!(token = %shared.token.uri(), %error, "no fresh session after a failure")
-                    }
-                }
-            }
-            Ok(outcome?)
-        })
+        self.in_turn(call, move |_, session| Ok(work(session)?))
     }
 
     fn in_turn<T, E>(
         self: &Arc<Self>,
         call: &str,
-        work: impl FnOnce(&Self, &mut Session) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&Self, &Session) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -149,12 +138,33 @@ impl Shared {
         let answer = within(limit, call, move || {
             let mut session = shared.session.lock().unwrap_or_else(PoisonError::into_inner);
             let session = session.as_mut().ok_or_else(|| DeviceError::from(Binding::NotSupported))?;
-            work(&shared, session)
+            // True until this call has succeeded: also when it breaks.
+            if shared.unfinished.swap(true, Ordering::Relaxed) {
+                shared.replace(session);
+            }
+            let outcome = work(&shared, session);
+            shared.unfinished.store(outcome.is_err(), Ordering::Relaxed);
+            outcome
         });
         answer.unwrap_or_else(|error| {
-            self.silent.store(true, Ordering::Relaxed);
+            self.silent.store(error.is_silence(), Ordering::Relaxed);
             Err(error.into())
         })
+    }
+
+    /// The last answer made no sense, so that the operation behind it may not have ended either.
+    pub(crate) fn distrust(&self) {
+        self.unfinished.store(true, Ordering::Relaxed);
+    }
+
+    /// A call that failed half-way can leave its operation active, and the session would refuse all others
+    /// (`CKR_OPERATION_ACTIVE`).
+    fn replace(&self, session: &mut Session) {
+        // Opened before the old one closes: the token forgets the login with its last session.
+        match self.token.module.open_ro_session(self.token.slot) {
+            Ok(fresh) => *session = fresh,
+            Err(error) => tracing::warn!(token = %self.token.uri(), %error, "no fresh session after a failure"),
+        }
     }
 }
 
@@ -197,8 +207,9 @@ impl Token {
             session = login.map_err(failed)?;
             tracing::info!(token = %self.uri(), "logged in");
         }
-        let session = Mutex::new(Some(session));
-        Ok(LoggedIn { shared: Arc::new(Shared { token: self.clone(), session, silent: AtomicBool::new(false) }) })
+        let (silent, unfinished) = (AtomicBool::new(false), AtomicBool::new(false));
+        let shared = Shared { token: self.clone(), session: Mutex::new(Some(session)), silent, unfinished };
+        Ok(LoggedIn { shared: Arc::new(shared) })
     }
 }
 

@@ -152,12 +152,21 @@ impl TokenSigner {
             .shared
             .operate("signing", move |session| session.sign(&mechanism(&material), handle, &input))
             .map_err(|source| SignError::Device { key: self.key.uri.clone(), source })?;
-        let signature = self.to_mpis(&raw)?;
-        self.public.verify(&signature, hash, digest).map_err(|_| SignError::SignatureDoesNotVerify {
-            key: self.key.uri.clone(),
-            fingerprint: self.public.fingerprint().to_hex(),
-        })?;
-        Ok(signature)
+        let verified = self.to_mpis(&raw).and_then(|signature| self.verified(signature, hash, digest));
+        if verified.is_err() {
+            self.shared.distrust();
+        }
+        verified
+    }
+
+    fn verified(&self, made: mpi::Signature, hash: HashAlgorithm, digest: &[u8]) -> Result<mpi::Signature, SignError> {
+        match self.public.verify(&made, hash, digest) {
+            Ok(()) => Ok(made),
+            Err(_) => Err(SignError::SignatureDoesNotVerify {
+                key: self.key.uri.clone(),
+                fingerprint: self.public.fingerprint().to_hex(),
+            }),
+        }
     }
 
     /// The token's bytes as the numbers that OpenPGP writes.
