@@ -43,6 +43,11 @@ impl DeviceError {
         }
     }
 
+    /// Whether the module did not answer in time.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.cause == Cause::Silent
+    }
+
     /// The binding could not make sense of what the module answered.
     pub(crate) fn absurd(call: &str) -> Self {
         Self {
@@ -270,7 +275,27 @@ fn plain_words(rv: RvError) -> Words {
             "the token cannot make sense of the ciphertext",
             "check that the message was encrypted to this key",
         ),
-        RvError::TemplateInconsistent | RvError::TemplateIncomplete | RvError::AttributeValueInvalid => (
+        RvError::KeyNotWrappable | RvError::KeyUnextractable => (
+            "HSM-NOT-WRAPPABLE",
+            Refused,
+            "the token does not wrap keys of this kind, or not this one",
+            "make a second key on the other token instead of a copy",
+        ),
+        RvError::WrappedKeyInvalid
+        | RvError::WrappedKeyLenRange
+        | RvError::WrappingKeySizeRange
+        | RvError::WrappingKeyTypeInconsistent
+        | RvError::UnwrappingKeySizeRange
+        | RvError::UnwrappingKeyTypeInconsistent => (
+            "HSM-WRAPPED-KEY",
+            Refused,
+            "the token does not take a wrapped key of this form",
+            "use two tokens of one kind, or make a second key on the other token instead of a copy",
+        ),
+        RvError::TemplateInconsistent
+        | RvError::TemplateIncomplete
+        | RvError::AttributeValueInvalid
+        | RvError::AttributeReadOnly => (
             "HSM-TEMPLATE",
             Refused,
             "the token does not accept the attributes that were asked for",

@@ -4,6 +4,7 @@
 //! come back out of sequoia inside an `anyhow::Error` (downcast to [`SignError`] or [`DecryptError`]).
 
 use crate::{
+    backup::BackupError,
     certificate::CertificateError,
     decryptor::DecryptError,
     destroy::DestroyError,
@@ -110,6 +111,9 @@ pub enum Error {
     /// A key was not destroyed.
     #[error(transparent)]
     Destroy(#[from] DestroyError),
+    /// No backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// No certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -129,6 +133,7 @@ impl Explain for Error {
             Self::Offer(e) => e.explain(),
             Self::Pin(e) => e.explain(),
             Self::Destroy(e) => e.explain(),
+            Self::Backup(e) => e.explain(),
             Self::Certificate(e) => e.explain(),
         }
     }

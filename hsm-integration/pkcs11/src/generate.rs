@@ -7,6 +7,7 @@ pub use error::GenerateError;
 pub use token::{initialise_slot, initialise_token, reset_token};
 
 use crate::{
+    backup::{BackupError, assert_wraps, undo},
     key::{self, KeyError, Usage},
     public::PublicKey,
     session::LoggedIn,
@@ -117,48 +118,80 @@ impl LoggedIn {
     /// [`GenerateError`]: label or id is taken, the token does not offer such keys, or it made the key otherwise
     /// than asked.
     pub fn generate(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
+        self.generate_so(algorithm, label, id, Confinement::FromBirth)
+    }
+
+    /// As [`LoggedIn::generate`], but wrapped the key can leave the token: for [`back_up`](crate::back_up), which confines it.
+    /// Until then nothing here signs or opens with it.
+    ///
+    /// # Errors
+    /// As for [`LoggedIn::generate`]; [`BackupError::CannotWrap`] when the token has no way to let it go, then the key is
+    /// destroyed again.
+    pub fn generate_for_backup(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, BackupError> {
+        let wrapping = assert_wraps(self.token())?;
+        let made = self.generate_so(algorithm, label, id, Confinement::AfterBackup)?;
+        // No list says which kinds of keys a token wraps, so it is tried before anything is built on the key.
+        match self.try_wrapping(&made.uri, wrapping) {
+            Ok(()) => Ok(made),
+            Err(cause) => Err(undo(self, &made.uri, cause)),
+        }
+    }
+
+    fn generate_so(
+        &self,
+        algorithm: Algorithm,
+        label: &str,
+        id: &[u8],
+        confinement: Confinement,
+    ) -> Result<NewKey, GenerateError> {
         assert_key_name(label, id)?;
         let usages = self.token().offers(algorithm)?;
         let (token, logged_in) = (self.token(), self.clone());
-        let (label, id) = (label.to_owned(), id.to_vec());
-        token.ask(token.deadlines.making, "making a key", move |_| logged_in.make(algorithm, &usages, &label, &id))
+        let order = Order { algorithm, usages, label: label.to_owned(), id: id.to_vec(), confinement };
+        token.ask(token.deadlines.making, "making a key", move |_| logged_in.make(&order))
     }
 
-    fn make(&self, algorithm: Algorithm, usages: &[Usage], label: &str, id: &[u8]) -> Result<NewKey, GenerateError> {
+    fn make(&self, order: &Order) -> Result<NewKey, GenerateError> {
         let session = self.writable()?;
-        self.assert_free(&session, label, id)?;
-        self.make_in(&session, algorithm, usages, label, id)
+        self.assert_free(&session, Some(&order.label), Some(&order.id))?;
+        self.make_in(&session, order)
     }
 
     /// For a name that is free, or of which the other half of a composite key was just made.
-    pub(crate) fn make_in(
-        &self,
-        session: &Session,
-        algorithm: Algorithm,
-        usages: &[Usage],
-        label: &str,
-        id: &[u8],
-    ) -> Result<NewKey, GenerateError> {
-        let (mechanism, parameters) = self.recipe(algorithm)?;
-        let (public, private) = templates(usages, label, id, parameters);
+    pub(crate) fn make_in(&self, session: &Session, order: &Order) -> Result<NewKey, GenerateError> {
+        let (mechanism, parameters) = self.recipe(order.algorithm)?;
+        let (public, private) = order.templates(parameters);
         session.generate_key_pair(&mechanism, &public, &private)?;
 
-        let wanted = self.token().uri().with_id(id);
-        let made = key::find_half(session, self.token().uri(), &wanted, algorithm)?;
+        let wanted = self.token().uri().with_id(&order.id);
+        let made = key::find_half(session, self.token().uri(), &wanted, order.algorithm)?;
         // SoftHSM and others cut labels without a word.
-        if made.uri.object() != Some(label) {
+        if made.uri.object() != Some(&order.label) {
             return Err(GenerateError::NotAsAsked { key: made.uri, what: "the label differs" });
         }
-        usages.iter().try_for_each(|&usage| made.assert_fit(session, usage))?;
+        match order.confinement {
+            Confinement::FromBirth => made.assert_confined(session)?,
+            Confinement::AfterBackup if made.assert_exportable(session).is_err() => {
+                return Err(GenerateError::NotAsAsked { key: made.uri, what: "it is not sensitive and exportable" });
+            }
+            Confinement::AfterBackup => {}
+        }
+        order.usages.iter().try_for_each(|&usage| made.assert_usage(session, usage))?;
         let public = key::public_half(session, &made)?;
         let public = public.ok_or_else(|| KeyError::NoPublicHalf { key: made.uri.clone() })?;
         made.assert_type(&public)?;
         Ok(NewKey { uri: made.uri, public })
     }
 
-    pub(crate) fn assert_free(&self, session: &Session, label: &str, id: &[u8]) -> Result<(), GenerateError> {
-        let names = [("label", Attribute::Label(label.as_bytes().to_vec())), ("id", Attribute::Id(id.to_vec()))];
-        for (what, name) in names {
+    pub(crate) fn assert_free(
+        &self,
+        session: &Session,
+        label: Option<&str>,
+        id: Option<&[u8]>,
+    ) -> Result<(), GenerateError> {
+        let label = label.map(|label| ("label", Attribute::Label(label.as_bytes().to_vec())));
+        let id = id.map(|id| ("id", Attribute::Id(id.to_vec())));
+        for (what, name) in label.into_iter().chain(id) {
             for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE] {
                 let taken = session.iter_objects(&[Attribute::Class(class), name.clone()])?.next();
                 if taken.transpose()?.is_some() {
@@ -197,27 +230,54 @@ fn rsa(bits: usize) -> Result<Vec<Attribute>, GenerateError> {
     Ok(vec![Attribute::ModulusBits(bits.try_into()?), Attribute::PublicExponent(vec![1, 0, 1])])
 }
 
-fn templates(usages: &[Usage], label: &str, id: &[u8], parameters: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
-    let can = |usage| usages.contains(&usage);
-    let common = [Attribute::Token(true), Attribute::Label(label.as_bytes().to_vec()), Attribute::Id(id.to_vec())];
-    let mut public = common.to_vec();
-    public.extend(parameters);
-    // What the public half may do is left to the token, for nothing here asks it. The module of a TPM has rules of
-    // its own: it refuses a public half that verifies beside a private half that does not decrypt.
-    public.push(Attribute::Private(false));
-    let mut private = common.to_vec();
-    private.extend([Attribute::Private(true), Attribute::Sensitive(true), Attribute::Extractable(false)]);
-    private.extend([
-        Attribute::Sign(can(Usage::Sign)),
-        Attribute::Decrypt(can(Usage::Decrypt)),
-        Attribute::Derive(can(Usage::Derive)),
-        Attribute::Unwrap(false),
-    ]);
-    if can(Usage::Decapsulate) {
-        // An attribute of PKCS#11 3.2, which older modules refuse.
-        private.push(Attribute::Decapsulate(true));
+/// Whether a key can leave its token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Confinement {
+    FromBirth,
+    AfterBackup,
+}
+
+/// A key that is to be made.
+pub(crate) struct Order {
+    algorithm: Algorithm,
+    usages: Vec<Usage>,
+    label: String,
+    id: Vec<u8>,
+    confinement: Confinement,
+}
+
+impl Order {
+    /// A key that can never leave its token.
+    pub(crate) fn confined(algorithm: Algorithm, usages: &[Usage], label: &str, id: &[u8]) -> Self {
+        let (usages, label, id) = (usages.to_vec(), label.to_owned(), id.to_vec());
+        Self { algorithm, usages, label, id, confinement: Confinement::FromBirth }
     }
-    (public, private)
+
+    /// Attributes of the public and of the private half.
+    fn templates(&self, parameters: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
+        let can = |usage| self.usages.contains(&usage);
+        let common =
+            [Attribute::Token(true), Attribute::Label(self.label.as_bytes().to_vec()), Attribute::Id(self.id.clone())];
+        let mut public = common.to_vec();
+        public.extend(parameters);
+        // What the public half may do is left to the token, for nothing here asks it. The module of a TPM has rules of
+        // its own: it refuses a public half that verifies beside a private half that does not decrypt.
+        public.push(Attribute::Private(false));
+        let mut private = common.to_vec();
+        let extractable = self.confinement == Confinement::AfterBackup;
+        private.extend([Attribute::Private(true), Attribute::Sensitive(true), Attribute::Extractable(extractable)]);
+        private.extend([
+            Attribute::Sign(can(Usage::Sign)),
+            Attribute::Decrypt(can(Usage::Decrypt)),
+            Attribute::Derive(can(Usage::Derive)),
+            Attribute::Unwrap(false),
+        ]);
+        if can(Usage::Decapsulate) {
+            // An attribute of PKCS#11 3.2, which older modules refuse.
+            private.push(Attribute::Decapsulate(true));
+        }
+        (public, private)
+    }
 }
 
 pub(crate) fn assert_key_name(label: &str, id: &[u8]) -> Result<(), GenerateError> {

@@ -10,6 +10,7 @@ pub(crate) use half::{bind_half, find_half, find_public_half};
 
 use crate::{
     OpenPgpKey,
+    backup::BackupError,
     open::object_uri,
     public::{PublicKey, strip},
     uri::{ObjectType, Uri},
@@ -41,6 +42,15 @@ pub enum Usage {
 }
 
 impl Usage {
+    fn attribute(self) -> AttributeType {
+        match self {
+            Self::Sign => AttributeType::Sign,
+            Self::Decrypt => AttributeType::Decrypt,
+            Self::Derive => AttributeType::Derive,
+            Self::Decapsulate => AttributeType::Decapsulate,
+        }
+    }
+
     /// One word, for lists.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -70,7 +80,7 @@ pub(crate) struct PrivateKey {
     pub(crate) uri: Uri,
     label: Vec<u8>,
     id: Vec<u8>,
-    kind: KeyType,
+    pub(crate) kind: KeyType,
 }
 
 /// The private key that `uri` names, if it may be used so and belongs to the certificate key.
@@ -150,38 +160,57 @@ fn describe(session: &Session, token: &Uri, handle: ObjectHandle) -> Result<Priv
 impl PrivateKey {
     /// Refuses a key that could leave the token, that is not meant for `usage`, or that wants a PIN each time.
     pub(crate) fn assert_fit(&self, session: &Session, usage: Usage) -> Result<(), KeyError> {
-        let (asked, sensitive, extractable, always) = (
-            match usage {
-                Usage::Sign => AttributeType::Sign,
-                Usage::Decrypt => AttributeType::Decrypt,
-                Usage::Derive => AttributeType::Derive,
-                Usage::Decapsulate => AttributeType::Decapsulate,
-            },
-            AttributeType::Sensitive,
-            AttributeType::Extractable,
-            AttributeType::AlwaysAuthenticate,
-        );
-        let state = |wanted: AttributeType| self.flag(session, wanted);
+        self.assert_confined(session)?;
+        self.assert_usage(session, usage)
+    }
+
+    /// Refuses a key that could leave the token.
+    pub(crate) fn assert_confined(&self, session: &Session) -> Result<(), KeyError> {
         // An attribute that the token does not state is as good as the wrong value.
-        let confined = [("CKA_SENSITIVE", sensitive, true), ("CKA_EXTRACTABLE", extractable, false)];
+        let confined =
+            [("CKA_SENSITIVE", AttributeType::Sensitive, true), ("CKA_EXTRACTABLE", AttributeType::Extractable, false)];
         for (attribute, wanted, good) in confined {
-            let actual = state(wanted)?;
+            let actual = self.flag(session, wanted)?;
             if actual != Some(good) {
-                let state = match actual {
-                    Some(true) => "true",
-                    Some(false) => "false",
-                    None => "not stated",
-                };
-                return Err(KeyError::Exportable { key: self.uri.clone(), attribute, state });
+                return Err(KeyError::Exportable { key: self.uri.clone(), attribute, state: in_words(actual) });
             }
         }
-        if state(asked)? != Some(true) {
+        Ok(())
+    }
+
+    /// Refuses a key that can be read in the clear, or that was not made for a backup.
+    pub(crate) fn assert_exportable(&self, session: &Session) -> Result<(), BackupError> {
+        let sensitive = self.flag(session, AttributeType::Sensitive)?;
+        if sensitive != Some(true) {
+            let (key, attribute, state) = (self.uri.clone(), "CKA_SENSITIVE", in_words(sensitive));
+            return Err(KeyError::Exportable { key, attribute, state }.into());
+        }
+        match self.flag(session, AttributeType::Extractable)? {
+            Some(true) => Ok(()),
+            other => Err(BackupError::NotDeclared { key: self.uri.clone(), state: in_words(other) }),
+        }
+    }
+
+    /// Refuses a key that is not meant for `usage`, or that wants a PIN each time.
+    pub(crate) fn assert_usage(&self, session: &Session, usage: Usage) -> Result<(), KeyError> {
+        if self.flag(session, usage.attribute())? != Some(true) {
             return Err(KeyError::Usage { key: self.uri.clone(), usage });
         }
-        if state(always)? == Some(true) {
+        if self.flag(session, AttributeType::AlwaysAuthenticate)? == Some(true) {
             return Err(KeyError::AlwaysAuthenticate { key: self.uri.clone() });
         }
         Ok(())
+    }
+
+    /// What the key is for.
+    pub(crate) fn usages(&self, session: &Session) -> Result<Vec<Usage>, KeyError> {
+        let mut usages = Vec::new();
+        for usage in [Usage::Sign, Usage::Decrypt, Usage::Derive] {
+            if self.flag(session, usage.attribute())? == Some(true) {
+                usages.push(usage);
+            }
+        }
+        Ok(usages)
     }
 
     fn flag(&self, session: &Session, wanted: AttributeType) -> Result<Option<bool>, KeyError> {
@@ -251,6 +280,18 @@ pub(crate) fn is_there(session: &Session, class: ObjectClass, key: &PrivateKey) 
     let some = |name: &'_ [u8]| (!name.is_empty()).then(|| name.to_vec());
     let (label, id) = (some(&key.label), some(&key.id));
     Ok(!find(session, class, label.as_deref(), id.as_deref())?.is_empty())
+}
+
+/// Destroys every half that has label and id of `uri`, and says how many there were.
+pub(crate) fn destroy_named(session: &Session, uri: &Uri) -> Result<usize, KeyError> {
+    let mut destroyed = 0;
+    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+        for handle in find(session, class, uri.object().map(str::as_bytes), uri.id())? {
+            session.destroy_object(handle)?;
+            destroyed += 1;
+        }
+    }
+    Ok(destroyed)
 }
 
 /// The public key that `uri` names, found without login.
@@ -375,6 +416,14 @@ pub(crate) fn assert_same(token: &PublicKey, certificate_key: &OpenPgpKey) -> Re
         fingerprint: certificate_key.fingerprint().to_hex(),
         certificate: certificate.to_string(),
     })
+}
+
+fn in_words(state: Option<bool>) -> &'static str {
+    match state {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "not stated",
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

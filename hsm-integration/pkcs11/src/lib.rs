@@ -12,8 +12,9 @@
 //! 8. [`certificate::Builder`] - certificates whose self-signatures the token makes, and in [`certificate`] their
 //!    revocations, changes and vouching for each other.
 //! 9. [`initialise_slot`], [`reset_token`], [`LoggedIn::generate`] and [`LoggedIn::generate_composite`] - new tokens and keys.
-//! 10. [`slots`] and [`inventory`] - what there is, and what is wrong with it.
-//! 11. [`LoggedIn::set_pin`], [`Token::reset_user_pin`], [`FoundKey::destroy`] - and what becomes of them.
+//! 10. [`LoggedIn::generate_for_backup`] and [`back_up`] - a key on two tokens.
+//! 11. [`slots`] and [`inventory`] - what there is, and what is wrong with it.
+//! 12. [`LoggedIn::set_pin`], [`Token::reset_user_pin`], [`FoundKey::destroy`] - and what becomes of them.
 //!
 //! ```no_run
 //! use openpgp_pkcs11::{LoginOptions, Token, Uri};
@@ -46,6 +47,7 @@
 //! binding reads a derived secret through a buffer of its own that it frees without clearing. Use locked
 //! memory, no swap and no core dumps where that matters.
 
+mod backup;
 pub mod certificate;
 mod composite;
 mod contents;
@@ -68,6 +70,7 @@ mod signer;
 mod status;
 mod uri;
 
+pub use backup::{Backup, BackupError, Transport, Wrapping, back_up};
 pub use certificate::TokenKey;
 pub use composite::{Composite, CompositeDecryptor, CompositePlace, CompositePublic, CompositeSigner, NewComposite};
 pub use contents::{Contents, SlotState, slots};

@@ -2,7 +2,7 @@
 
 use super::{Composite, CompositePublic};
 use crate::{
-    generate::{GenerateError, assert_key_name},
+    generate::{GenerateError, Order, assert_key_name},
     key::Usage,
     session::LoggedIn,
     uri::Uri,
@@ -51,11 +51,11 @@ impl LoggedIn {
         id: &[u8],
     ) -> Result<NewComposite, GenerateError> {
         let session = self.writable()?;
-        self.assert_free(&session, label, id)?;
+        self.assert_free(&session, Some(label), Some(id))?;
         let [classical, post_quantum] = composite.halves();
         let make = || {
-            let first = self.make_in(&session, classical, one, label, id)?;
-            let second = self.make_in(&session, post_quantum, two, label, id)?;
+            let first = self.make_in(&session, &Order::confined(classical, one, label, id))?;
+            let second = self.make_in(&session, &Order::confined(post_quantum, two, label, id))?;
             let public = CompositePublic::of_halves(first.public, second.public);
             let public = public
                 .ok_or(GenerateError::NotAsAsked { key: second.uri, what: "its halves make no composite key" })?;
