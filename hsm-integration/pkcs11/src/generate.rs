@@ -9,6 +9,7 @@ pub use token::{initialise_slot, initialise_token, reset_token};
 use crate::{
     backup::{BackupError, assert_wraps, undo},
     key::{self, KeyError, Usage},
+    offer::Making,
     public::PublicKey,
     session::LoggedIn,
     uri::Uri,
@@ -145,9 +146,9 @@ impl LoggedIn {
         confinement: Confinement,
     ) -> Result<NewKey, GenerateError> {
         assert_key_name(label, id)?;
-        let usages = self.token().offers(algorithm)?;
+        let making = self.token().making(algorithm)?;
         let (token, logged_in) = (self.token(), self.clone());
-        let order = Order { algorithm, usages, label: label.to_owned(), id: id.to_vec(), confinement };
+        let order = Order::new(algorithm, making, label, id, confinement);
         token.ask(token.deadlines.making, "making a key", move |_| logged_in.make(&order))
     }
 
@@ -159,9 +160,8 @@ impl LoggedIn {
 
     /// For a name that is free, or of which the other half of a composite key was just made.
     pub(crate) fn make_in(&self, session: &Session, order: &Order) -> Result<NewKey, GenerateError> {
-        let (mechanism, parameters) = self.recipe(order.algorithm)?;
-        let (public, private) = order.templates(parameters);
-        session.generate_key_pair(&mechanism, &public, &private)?;
+        let (public, private) = order.templates()?;
+        session.generate_key_pair(&order.mechanism(), &public, &private)?;
 
         let wanted = self.token().uri().with_id(&order.id);
         let made = key::find_half(session, self.token().uri(), &wanted, order.algorithm)?;
@@ -201,29 +201,6 @@ impl LoggedIn {
         }
         Ok(())
     }
-
-    fn recipe(&self, algorithm: Algorithm) -> Result<(Mechanism<'static>, Vec<Attribute>), GenerateError> {
-        let curve = |parameters: &[u8]| vec![Attribute::EcParams(parameters.to_vec())];
-        Ok(match algorithm {
-            Algorithm::Rsa3072 => (Mechanism::RsaPkcsKeyPairGen, rsa(3072)?),
-            Algorithm::Rsa4096 => (Mechanism::RsaPkcsKeyPairGen, rsa(4096)?),
-            Algorithm::P256 => (Mechanism::EccKeyPairGen, curve(key::P256_PARAMS)),
-            Algorithm::P384 => (Mechanism::EccKeyPairGen, curve(key::P384_PARAMS)),
-            Algorithm::Ed25519 => (Mechanism::EccEdwardsKeyPairGen, curve(key::ED25519_PARAMS)),
-            Algorithm::MlDsa65 => {
-                (Mechanism::MlDsaKeyPairGen, vec![Attribute::ParameterSet(MlDsaParameterSetType::ML_DSA_65.into())])
-            }
-            Algorithm::MlKem768 => {
-                (Mechanism::MlKemKeyPairGen, vec![Attribute::ParameterSet(MlKemParameterSetType::ML_KEM_768.into())])
-            }
-            Algorithm::X25519 => {
-                let montgomery = self.token().maker(algorithm)? == MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN;
-                let mechanism =
-                    if montgomery { Mechanism::EccMontgomeryKeyPairGen } else { Mechanism::EccEdwardsKeyPairGen };
-                (mechanism, curve(key::X25519_PARAMS))
-            }
-        })
-    }
 }
 
 fn rsa(bits: usize) -> Result<Vec<Attribute>, GenerateError> {
@@ -240,6 +217,7 @@ enum Confinement {
 /// A key that is to be made.
 pub(crate) struct Order {
     algorithm: Algorithm,
+    maker: MechanismType,
     usages: Vec<Usage>,
     label: String,
     id: Vec<u8>,
@@ -248,18 +226,50 @@ pub(crate) struct Order {
 
 impl Order {
     /// A key that can never leave its token.
-    pub(crate) fn confined(algorithm: Algorithm, usages: &[Usage], label: &str, id: &[u8]) -> Self {
-        let (usages, label, id) = (usages.to_vec(), label.to_owned(), id.to_vec());
-        Self { algorithm, usages, label, id, confinement: Confinement::FromBirth }
+    pub(crate) fn confined(algorithm: Algorithm, making: Making, label: &str, id: &[u8]) -> Self {
+        Self::new(algorithm, making, label, id, Confinement::FromBirth)
+    }
+
+    fn new(algorithm: Algorithm, making: Making, label: &str, id: &[u8], confinement: Confinement) -> Self {
+        let Making { maker, usages, .. } = making;
+        Self { algorithm, maker, usages, label: label.to_owned(), id: id.to_vec(), confinement }
+    }
+
+    fn mechanism(&self) -> Mechanism<'static> {
+        match self.algorithm {
+            Algorithm::Rsa3072 | Algorithm::Rsa4096 => Mechanism::RsaPkcsKeyPairGen,
+            Algorithm::P256 | Algorithm::P384 => Mechanism::EccKeyPairGen,
+            Algorithm::X25519 if self.maker == MechanismType::ECC_MONTGOMERY_KEY_PAIR_GEN => {
+                Mechanism::EccMontgomeryKeyPairGen
+            }
+            Algorithm::Ed25519 | Algorithm::X25519 => Mechanism::EccEdwardsKeyPairGen,
+            Algorithm::MlDsa65 => Mechanism::MlDsaKeyPairGen,
+            Algorithm::MlKem768 => Mechanism::MlKemKeyPairGen,
+        }
+    }
+
+    /// Size, curve or parameter set.
+    fn parameters(&self) -> Result<Vec<Attribute>, GenerateError> {
+        let curve = |parameters: &[u8]| Ok(vec![Attribute::EcParams(parameters.to_vec())]);
+        match self.algorithm {
+            Algorithm::Rsa3072 => rsa(3072),
+            Algorithm::Rsa4096 => rsa(4096),
+            Algorithm::P256 => curve(key::P256_PARAMS),
+            Algorithm::P384 => curve(key::P384_PARAMS),
+            Algorithm::Ed25519 => curve(key::ED25519_PARAMS),
+            Algorithm::X25519 => curve(key::X25519_PARAMS),
+            Algorithm::MlDsa65 => Ok(vec![Attribute::ParameterSet(MlDsaParameterSetType::ML_DSA_65.into())]),
+            Algorithm::MlKem768 => Ok(vec![Attribute::ParameterSet(MlKemParameterSetType::ML_KEM_768.into())]),
+        }
     }
 
     /// Attributes of the public and of the private half.
-    fn templates(&self, parameters: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
+    fn templates(&self) -> Result<(Vec<Attribute>, Vec<Attribute>), GenerateError> {
         let can = |usage| self.usages.contains(&usage);
         let common =
             [Attribute::Token(true), Attribute::Label(self.label.as_bytes().to_vec()), Attribute::Id(self.id.clone())];
         let mut public = common.to_vec();
-        public.extend(parameters);
+        public.extend(self.parameters()?);
         // What the public half may do is left to the token, for nothing here asks it. The module of a TPM has rules of
         // its own: it refuses a public half that verifies beside a private half that does not decrypt.
         public.push(Attribute::Private(false));
@@ -276,7 +286,7 @@ impl Order {
             // An attribute of PKCS#11 3.2, which older modules refuse.
             private.push(Attribute::Decapsulate(true));
         }
-        (public, private)
+        Ok((public, private))
     }
 }
 

@@ -81,8 +81,7 @@ impl Token {
     /// [`OfferError::NotOffered`] when the token makes no such keys, or not of this size, or can do nothing with
     /// them; [`OfferError::Device`] when its mechanisms cannot be read.
     pub fn offers(&self, algorithm: Algorithm) -> Result<Vec<Usage>, OfferError> {
-        let mechanisms = self.mechanisms()?;
-        mechanisms.usages(algorithm).map_err(|lack| self.refusal(algorithm, None, lack, &mechanisms))
+        Ok(self.making(algorithm)?.usages)
     }
 
     /// Refuses a token on which a key of this algorithm could not be used so. Needs no login.
@@ -90,8 +89,7 @@ impl Token {
     /// # Errors
     /// [`OfferError`] as for [`Token::offers`]; `NotOffered` also when keys can be made but not used so.
     pub fn assert_offers(&self, algorithm: Algorithm, usage: Usage) -> Result<(), OfferError> {
-        let mechanisms = self.mechanisms()?;
-        let usages = mechanisms.usages(algorithm).map_err(|lack| self.refusal(algorithm, None, lack, &mechanisms))?;
+        let Making { mechanisms, usages, .. } = self.making(algorithm)?;
         if usages.contains(&usage) {
             return Ok(());
         }
@@ -99,12 +97,14 @@ impl Token {
         Err(self.refusal(algorithm, Some(usage), lack, &mechanisms))
     }
 
-    /// The mechanism by which this token makes such keys: SoftHSM lacks the Montgomery one but makes X25519 keys
-    /// with the Edwards one. For work that is watched already.
-    pub(crate) fn maker(&self, algorithm: Algorithm) -> Result<MechanismType, OfferError> {
-        let mechanisms = self.mechanisms_now().map_err(|source| self.unread(source))?;
-        let maker = mechanisms.maker(algorithm).map(|(kind, _)| kind);
-        maker.map_err(|lack| self.refusal(algorithm, None, lack, &mechanisms))
+    /// How this token makes such keys, and what they can do.
+    pub(crate) fn making(&self, algorithm: Algorithm) -> Result<Making, OfferError> {
+        let unread = |source| OfferError::Device { token: self.uri().clone(), source };
+        let mechanisms = self.ask(self.deadlines.answer, "reading mechanisms", Self::mechanisms_now).map_err(unread)?;
+        match mechanisms.making(algorithm) {
+            Ok((maker, usages)) => Ok(Making { maker, usages, mechanisms }),
+            Err(lack) => Err(self.refusal(algorithm, None, lack, &mechanisms)),
+        }
     }
 
     fn refusal(&self, algorithm: Algorithm, usage: Option<Usage>, lack: String, all: &Mechanisms) -> OfferError {
@@ -118,15 +118,6 @@ impl Token {
         }
     }
 
-    fn mechanisms(&self) -> Result<Mechanisms, OfferError> {
-        let mechanisms = self.ask(self.deadlines.answer, "reading mechanisms", Self::mechanisms_now);
-        mechanisms.map_err(|source| self.unread(source))
-    }
-
-    fn unread(&self, source: DeviceError) -> OfferError {
-        OfferError::Device { token: self.uri().clone(), source }
-    }
-
     fn mechanisms_now(&self) -> Result<Mechanisms, DeviceError> {
         let listed = self.module.get_mechanism_list(self.slot)?;
         let mut mechanisms = Vec::new();
@@ -138,6 +129,15 @@ impl Token {
         }
         Ok(Mechanisms(mechanisms))
     }
+}
+
+/// How a token makes keys of an algorithm.
+pub(crate) struct Making {
+    /// SoftHSM lacks the Montgomery mechanism but makes X25519 keys with the Edwards one.
+    pub(crate) maker: MechanismType,
+    /// At least one.
+    pub(crate) usages: Vec<Usage>,
+    mechanisms: Mechanisms,
 }
 
 /// The mechanisms that this crate asks for.
@@ -195,7 +195,7 @@ impl Mechanisms {
     }
 
     /// What makes such keys, else what is missing.
-    fn maker(&self, algorithm: Algorithm) -> Result<(MechanismType, &Offer), String> {
+    fn maker(&self, algorithm: Algorithm) -> Result<MechanismType, String> {
         let makers = makers(algorithm);
         let found = makers.iter().find_map(|&kind| Some((kind, self.find(kind, |offer| offer.makes)?)));
         let (kind, offer) = found.ok_or_else(|| {
@@ -209,11 +209,15 @@ impl Mechanisms {
             let wanted = sizes.first().copied().unwrap_or_default();
             return Err(format!("its {} makes keys of {least} to {most} bits, {wanted} are needed", offer.name));
         }
-        Ok((kind, offer))
+        Ok(kind)
     }
 
     fn usages(&self, algorithm: Algorithm) -> Result<Vec<Usage>, String> {
-        self.maker(algorithm)?;
+        self.making(algorithm).map(|(_, usages)| usages)
+    }
+
+    fn making(&self, algorithm: Algorithm) -> Result<(MechanismType, Vec<Usage>), String> {
+        let maker = self.maker(algorithm)?;
         let usages: Vec<_> = algorithm.usages().to_vec();
         let (good, lacking): (Vec<_>, Vec<_>) =
             usages.into_iter().partition(|&usage| self.lacks(algorithm, usage).is_none());
@@ -221,7 +225,7 @@ impl Mechanisms {
             let lacks: Vec<_> = lacking.into_iter().filter_map(|usage| self.lacks(algorithm, usage)).collect();
             return Err(lacks.join(", "));
         }
-        Ok(good)
+        Ok((maker, good))
     }
 
     /// What is missing for a use; `None` when nothing is, or when such keys are never for that use.

@@ -3,7 +3,6 @@
 use super::{Composite, CompositePublic};
 use crate::{
     generate::{GenerateError, Order, assert_key_name},
-    key::Usage,
     session::LoggedIn,
     uri::Uri,
 };
@@ -38,24 +37,20 @@ impl LoggedIn {
         assert_key_name(label, id)?;
         let (token, logged_in) = (self.token(), self.clone());
         let [classical, post_quantum] = composite.halves();
-        let usages = [token.offers(classical)?, token.offers(post_quantum)?];
+        let orders = [
+            Order::confined(classical, token.making(classical)?, label, id),
+            Order::confined(post_quantum, token.making(post_quantum)?, label, id),
+        ];
         let (label, id) = (label.to_owned(), id.to_vec());
-        token.ask(token.deadlines.making, "making a key", move |_| logged_in.make_both(composite, &usages, &label, &id))
+        token.ask(token.deadlines.making, "making a key", move |_| logged_in.make_both(&orders, &label, &id))
     }
 
-    fn make_both(
-        &self,
-        composite: Composite,
-        [one, two]: &[Vec<Usage>; 2],
-        label: &str,
-        id: &[u8],
-    ) -> Result<NewComposite, GenerateError> {
+    fn make_both(&self, [one, two]: &[Order; 2], label: &str, id: &[u8]) -> Result<NewComposite, GenerateError> {
         let session = self.writable()?;
         self.assert_free(&session, Some(label), Some(id))?;
-        let [classical, post_quantum] = composite.halves();
         let make = || {
-            let first = self.make_in(&session, &Order::confined(classical, one, label, id))?;
-            let second = self.make_in(&session, &Order::confined(post_quantum, two, label, id))?;
+            let first = self.make_in(&session, one)?;
+            let second = self.make_in(&session, two)?;
             let public = CompositePublic::of_halves(first.public, second.public);
             let public = public
                 .ok_or(GenerateError::NotAsAsked { key: second.uri, what: "its halves make no composite key" })?;
