@@ -42,6 +42,16 @@ fn it_tells_the_whole_story_and_leaves_nothing_running() {
     assert_eq!(processes(folder.path()), [""; 0]);
 }
 
+#[test]
+fn it_tells_the_same_story_with_post_quantum_keys() {
+    let folder = tempfile::Builder::new().prefix("pouch-demo-test-").tempdir().unwrap();
+    fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"));
+    let told = run(demo.args(["--profile", "pqc"]).arg(folder.path().join("demo")).arg(SMALL)).unwrap();
+    assert!(told.contains("keys and certificates of profile pqc"), "{told}");
+    assert!(told.contains("8 tables have the same rows and content"), "{told}");
+}
+
 /// Starts the demo, interrupts it `later` than it said `word`, and waits until everything is gone.
 fn interrupt(word: &str, later: Duration) {
     let folder = tempfile::Builder::new().prefix("pouch-demo-test-").tempdir().unwrap();

@@ -141,8 +141,13 @@ fn rpgp_and_openpgp_js_open_a_pouch_of_profile_rfc9580() {
 }
 
 #[test]
+fn rpgp_opens_a_pouch_of_profile_rfc9980() {
+    Emergency::new(Profile::Rfc9980).all_lines("rfc9980");
+}
+
+#[test]
 fn stock_tools_refuse_a_segment_that_does_not_authenticate() {
-    for profile in [Profile::Rfc9580, Profile::Rfc4880] {
+    for profile in [Profile::Rfc9980, Profile::Rfc9580, Profile::Rfc4880] {
         let emergency = Emergency::new(profile);
         for line in lines(profile.as_str()).into_iter().filter(|line| line.contains("registry")) {
             let last = emergency.manifest.segments.last().unwrap();

@@ -45,6 +45,19 @@ fn a_registry_that_nobody_named() {
 }
 
 #[test]
+fn a_weaker_profile_than_was_agreed_on() {
+    let stage = Stage::new();
+    let trust = stage.place.path("embassy/trust.toml");
+    let text = fs::read_to_string(&trust).unwrap();
+    assert!(text.contains("profile = \"rfc9580\""), "{text}");
+    fs::write(&trust, text.replace("profile = \"rfc9580\"", "profile = \"pqc\"")).unwrap();
+    stage.refused(&stage.carried("land-000002"), &[], "IMPORT-PROFILE");
+    // What was admitted before is as good as it was.
+    fs::write(&trust, text).unwrap();
+    stage.import("land-000002", &[]).unwrap();
+}
+
+#[test]
 fn a_fork_of_the_sequence() {
     let stage = Stage::new();
     stage.import("land-000002", &[]).unwrap();

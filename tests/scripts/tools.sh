@@ -113,9 +113,9 @@ if [[ ! -x $cargo_deny ]]; then
 fi
 
 # rPGP as a program and not as a dependency: it brings a hundred crates, half of them of an elder generation than ours.
-if [[ ! -x $rsop ]]; then
+if [[ ! -x $rsop ]] || ! "$rsop" version --extended | grep -q "pqc: yes"; then
     echo "installing into target/tools: rsop $rsop_version, rPGP's command line (cargo, some minutes)"
-    cargo install --quiet --locked --root target/tools rsop --version "$rsop_version" --no-default-features --features cli
+    cargo install --quiet --locked --root target/tools --force rsop --version "$rsop_version" --no-default-features --features cli,pqc
 fi
 
 # A token for tests. It is a library, which cargo install does not install, so a package of ours depends on it; and it
