@@ -75,6 +75,8 @@ pub struct Place {
     keys: Keys,
     home_fingerprint: String,
     embassy_key: Key,
+    /// Certificates of those who sign after home.
+    officers: Vec<String>,
 }
 
 impl Place {
@@ -100,7 +102,7 @@ impl Place {
         // The certificates cross over, as they would by courier before the first pouch.
         copy(&own, &folder.join("home/embassy.pgp"))?;
         copy(&certificate, &folder.join("embassy/home.pgp"))?;
-        let place = Self { folder: folder.to_owned(), keys, home_fingerprint, embassy_key };
+        let place = Self { folder: folder.to_owned(), keys, home_fingerprint, embassy_key, officers: Vec::new() };
         place.write("home/seal.toml", &place.seal_toml(&signing))?;
         place.write("embassy/import.toml", &place.import_toml())?;
         place.write("embassy/trust.toml", &place.trust_toml())?;
@@ -119,6 +121,35 @@ impl Place {
         self.folder.join(below)
     }
 
+    /// Adds an officer who has to sign the pouches of all registries that are added later: a token of his own in
+    /// `<folder>/<name>/token`, and a section `[cosigner.NAME]` at home. Gives the URI of his key.
+    ///
+    /// # Errors
+    /// SoftHSM is not there, or a binary is not built.
+    pub fn add_officer(&mut self, name: &str) -> Result<String, String> {
+        fs::create_dir_all(self.path(name)).map_err(|e| format!("{name}: {e}"))?;
+        let token = Tokens::create(&self.path(name).join("token"), name, self.keys)?;
+        let key = token.signing("sign", "01")?;
+        let certificate = self.path(&format!("home/{name}.pgp"));
+        let fingerprint = token.certify("signing", &key, None, name, &certificate)?;
+        self.announce(name, fingerprint.trim())?;
+        let section = format!("\n[cosigner.{name}]\n{}certificate = \"{name}.pgp\"\n", key.settings());
+        self.append("home/seal.toml", &section)?;
+        Ok(key.uri)
+    }
+
+    /// Names `home/NAME.pgp` as one who has to sign, on both sides.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn announce(&mut self, name: &str, fingerprint: &str) -> Result<(), String> {
+        copy(&self.path(&format!("home/{name}.pgp")), &self.path(&format!("embassy/{name}.pgp")))?;
+        let pin = format!("\n[[certificate]]\nfile = \"{name}.pgp\"\nfingerprint = \"{fingerprint}\"\n");
+        self.append("embassy/trust.toml", &pin)?;
+        self.officers.push(fingerprint.to_owned());
+        Ok(())
+    }
+
     /// Adds a registry to both sides; `capture` is its TOML table at home, `extra` more lines of it.
     ///
     /// # Errors
@@ -126,7 +157,8 @@ impl Place {
     pub fn add_registry(&self, name: &str, capture: &str, extra: &str) -> Result<(), String> {
         let section = format!("\n[registry.{name}]\nprofile = \"{}\"\n{extra}\n", self.keys.profile());
         self.append("home/seal.toml", &format!("{section}[registry.{name}.capture]\n{capture}\n"))?;
-        let signers = format!("signers = [\"{}\"]\nthreshold = 1\n", self.home_fingerprint);
+        let signers: Vec<_> = std::iter::once(&self.home_fingerprint).chain(&self.officers).collect();
+        let signers = format!("signers = {signers:?}\nthreshold = {}\n", signers.len());
         let policy = format!("{signers}profile = \"{}\"\n", self.keys.profile());
         self.append("embassy/trust.toml", &format!("\n[registry.{name}]\n{policy}"))
     }

@@ -94,6 +94,7 @@ impl Software {
             source: &source,
             recipients: &[to],
             signer_certificate: &by.certificate,
+            cosigners: &[],
             profile: self.profile,
             rpo_seconds: 86_400,
             options,

@@ -25,6 +25,12 @@ pub struct Config {
     pub module: Option<PathBuf>,
     /// Who signs, unless a registry says otherwise.
     pub signer: Option<SignerConfig>,
+    /// Certificates of those who have to sign too, in this order, unless a registry says otherwise.
+    #[serde(default)]
+    pub cosigners: Vec<PathBuf>,
+    /// Keys of those who sign with `cosign` on this machine, by a name of one's choice.
+    #[serde(default)]
+    pub cosigner: BTreeMap<String, SignerConfig>,
     /// Certificates of the recipients, unless a registry says otherwise.
     #[serde(default)]
     pub recipients: Vec<PathBuf>,
@@ -61,6 +67,8 @@ pub struct RegistryConfig {
     pub recipients: Option<Vec<PathBuf>>,
     /// Who signs.
     pub signer: Option<SignerConfig>,
+    /// Who has to sign too.
+    pub cosigners: Option<Vec<PathBuf>>,
     /// Which OpenPGP packets.
     #[serde(default = "default_profile", deserialize_with = "profile_by_word")]
     pub profile: Profile,
@@ -220,6 +228,18 @@ impl From<Span> for String {
 }
 
 impl Config {
+    /// Who signs the pouches of a registry first.
+    #[must_use]
+    pub fn signer_of<'c>(&'c self, registry: &'c RegistryConfig) -> Option<&'c SignerConfig> {
+        registry.signer.as_ref().or(self.signer.as_ref())
+    }
+
+    /// Certificates of those who have to sign them too.
+    #[must_use]
+    pub fn cosigners_of<'c>(&'c self, registry: &'c RegistryConfig) -> &'c [PathBuf] {
+        registry.cosigners.as_ref().unwrap_or(&self.cosigners)
+    }
+
     /// Makes relative paths relative to the folder of the configuration file, so that a folder can be moved whole.
     pub fn resolve(&mut self, file: &Path) {
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
@@ -228,9 +248,11 @@ impl Config {
         absolute(&mut self.state);
         self.module.iter_mut().for_each(absolute);
         self.recipients.iter_mut().for_each(absolute);
-        self.signer.iter_mut().for_each(|signer| absolute(&mut signer.certificate));
+        self.cosigners.iter_mut().for_each(absolute);
+        self.signer.iter_mut().chain(self.cosigner.values_mut()).for_each(|signer| absolute(&mut signer.certificate));
         for registry in self.registry.values_mut() {
             registry.recipients.iter_mut().flatten().for_each(absolute);
+            registry.cosigners.iter_mut().flatten().for_each(absolute);
             registry.signer.iter_mut().for_each(|signer| absolute(&mut signer.certificate));
         }
     }

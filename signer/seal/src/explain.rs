@@ -10,6 +10,7 @@ use pouch_console::{Exit, Failure};
 use pouch_format::ManifestError;
 use pouch_platform::DirError;
 use pouch_seal::certificate::CertificateError;
+use pouch_seal::cosign::CosignError;
 use pouch_seal::ledger::LedgerError;
 use pouch_seal::seal::SealError;
 use pouch_seal::spool::SpoolError;
@@ -53,6 +54,9 @@ pub(crate) fn spool(error: SpoolError) -> Failure {
             Failure::new("SEAL-LEDGER", Exit::Data, error).hint(LEDGER)
         }
         SpoolError::LedgerLost { .. } => Failure::new("SEAL-LEDGER", Exit::Data, &error).hint(LEDGER),
+        SpoolError::Waiting { ref waiting } => Failure::new("SEAL-WAITING", Exit::TryAgain, &error).hint(format!(
+            "nothing was sealed; have it signed: pouch-seal cosign {waiting}; or give it up: pouch-seal cosign {waiting} --withdraw"
+        )),
         SpoolError::Exhausted { .. } => Failure::new("SEAL-SEQUENCE", Exit::Refused, &error),
     }
 }
@@ -66,6 +70,50 @@ pub(crate) fn certificate(error: CertificateError) -> Failure {
         }
     };
     Failure::new("SEAL-CERTIFICATE", exit, &error).hint("nothing was changed; name another certificate or profile")
+}
+
+const NOT_SIGNED: &str = "nothing was signed and the pouch is as it was";
+
+/// A further signature.
+pub(crate) fn cosign(error: CosignError) -> Failure {
+    let (id, exit, hint) = match error {
+        CosignError::Spool(error) => return spool(error),
+        CosignError::Dir(error) => return dir(error),
+        CosignError::Sign(error) => return sign_with(&error, NOT_SIGNED),
+        CosignError::Manifest(ref error) => {
+            (error.rule().id(), Exit::Data, "the request was changed on its way: export it again")
+        }
+        CosignError::NotWaiting { .. } => ("COSIGN-POUCH", Exit::NoInput, "to see what is here: pouch-seal list"),
+        CosignError::Changed { .. } => {
+            ("COSIGN-MANIFEST", Exit::Refused, "somebody changed it after sealing: find out who, then withdraw it")
+        }
+        CosignError::Part { .. } => {
+            ("COSIGN-PART", Exit::Refused, "the disk is damaged or somebody changed it: withdraw it and seal again")
+        }
+        CosignError::Signature { .. } => {
+            ("COSIGN-SIGNATURE", Exit::Refused, "have the officer sign the request that was exported from this pouch")
+        }
+        CosignError::UnknownKey { .. } => (
+            "COSIGN-UNKNOWN",
+            Exit::Refused,
+            "name the officer's certificate with --certificate FILE; one that is not valid is not used",
+        ),
+        CosignError::Unannounced { .. } => {
+            ("COSIGN-UNANNOUNCED", Exit::Refused, "name the officer in `cosigners` before sealing")
+        }
+        CosignError::Twice { .. } => ("COSIGN-TWICE", Exit::Refused, "another officer has to sign"),
+    };
+    Failure::new(id, exit, &error).hint(format!("{NOT_SIGNED}; {hint}"))
+}
+
+/// The certificate of a further officer.
+pub(crate) fn officer(error: CertificateError) -> Failure {
+    let CertificateError::Read { .. } = error else {
+        return Failure::new("COSIGN-CERTIFICATE", Exit::Refused, &error).hint(format!(
+            "{NOT_SIGNED}; the officer needs a certificate that is valid now and was when it was sealed"
+        ));
+    };
+    Failure::new("COSIGN-CERTIFICATE", Exit::NoInput, &error).hint(format!("{NOT_SIGNED}; correct the path"))
 }
 
 /// The source of a registry.
@@ -128,6 +176,10 @@ fn envelope(error: &EnvelopeError) -> Failure {
 
 /// The token's own error, where the OpenPGP library has passed it through.
 fn sign(error: &SignError) -> Failure {
+    sign_with(error, NOTHING_SPOOLED)
+}
+
+fn sign_with(error: &SignError, state: &str) -> Failure {
     let failure = match error {
         SignError::Sign { source } => match source.downcast_ref::<openpgp_pkcs11::SignError>() {
             Some(inner) => hsm(inner.clone()),
@@ -136,7 +188,7 @@ fn sign(error: &SignError) -> Failure {
         SignError::Wrong { .. } => Failure::new("HSM-WRONG-SIGNATURE", Exit::Software, error),
     };
     let hint = failure.hint.clone().map_or_else(String::new, |hint| format!("; {hint}"));
-    failure.hint(format!("{NOTHING_SPOOLED}{hint}"))
+    failure.hint(format!("{state}{hint}"))
 }
 
 fn staged(error: DirError) -> Failure {

@@ -3,6 +3,8 @@
 //! A sequence number stands for one manifest for ever; two manifests with one number are a fork, which stops the registry at
 //! the embassy. So the number is written down as *pending*, with the digest, before the pouch becomes visible in the
 //! spool, and a rerun after any crash finishes exactly that pouch.
+//!
+//! A pouch that more than one officer has to sign is *waiting* first. Its number counts as used once all have signed.
 
 use jiff::Timestamp;
 use pouch_format::{RegistryName, Sha256Digest};
@@ -29,6 +31,10 @@ pub struct Ledger {
     pub last: Option<Entry>,
     /// A pouch that was about to become visible.
     pub pending: Option<Entry>,
+    /// A pouch that waits for further signatures. Until it has them or is withdrawn no other one is sealed: if the next
+    /// one followed it and an officer then refused, the embassy would never get past the hole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Entry>,
 }
 
 /// Why a ledger cannot be used.

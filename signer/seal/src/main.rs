@@ -11,6 +11,7 @@ use cli::{Cli, Verb};
 fn main() -> ExitCode {
     pouch_cli::run(|cli: &Cli, output| match &cli.verb {
         Verb::Seal(arguments) => commands::seal::run(cli, arguments, output),
+        Verb::Cosign(arguments) => commands::cosign::run(cli, arguments, output),
         Verb::List => commands::list::run(cli, output),
         Verb::Inspect(arguments) => commands::inspect::run(cli, arguments, output),
         Verb::Lint(arguments) => commands::lint::run(arguments, output),

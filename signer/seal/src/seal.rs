@@ -29,6 +29,8 @@ pub struct Job<'a> {
     pub recipients: &'a [RecipientKey],
     /// The certificate of the key that signs.
     pub signer_certificate: &'a Fingerprint,
+    /// Certificates of those who have to sign too; the pouch waits for them.
+    pub cosigners: &'a [Fingerprint],
     /// Which OpenPGP packets.
     pub profile: Profile,
     /// The registry's recovery point objective, in seconds; 0 for none.
@@ -43,7 +45,7 @@ pub struct Job<'a> {
     pub confirm: &'a dyn Fn(&Manifest, &Sha256Digest) -> Result<(), Unconfirmed>,
 }
 
-/// A pouch that is in the spool.
+/// A pouch that is in the spool, or waits there if it has cosigners.
 #[derive(Debug)]
 pub struct Sealed {
     /// What it states.
@@ -128,7 +130,11 @@ pub fn seal(spool: &mut Spool, job: &Job<'_>, signer: &mut dyn Signer) -> Result
     let sealed = stage(spool, job, signer);
     match sealed {
         Ok((sealed, entry)) => {
-            spool.publish(entry)?;
+            if job.cosigners.is_empty() {
+                spool.publish(entry)?
+            } else {
+                spool.put_aside(entry)?
+            }
             Ok(sealed)
         }
         Err(error) => {
@@ -216,7 +222,7 @@ fn state(
         sealed_at: whole_second_now(),
         rpo_seconds: job.rpo_seconds,
         profile: job.profile,
-        signers: vec![job.signer_certificate.clone()],
+        signers: std::iter::once(job.signer_certificate).chain(job.cosigners).cloned().collect(),
         recipients: job.recipients.iter().map(recipient).collect(),
         totals: packed.totals,
         index_blake3: packed.index_blake3,

@@ -1,4 +1,4 @@
-//! The one signature of a pouch: detached, binary, over the exact bytes of the manifest.
+//! A signature of a pouch: detached, binary, over the exact bytes of the manifest.
 //!
 //! SPEC.md section 3.2.
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   spool/.staging-land/     being made; removed by the next run
-//!   spool/land-000041/       complete, signed, durable
+//!   spool/.waiting-land-000041/  complete and durable, lacks signatures; not to be carried
+//!   spool/land-000041/       complete, signed by all, durable
 //!   spool/.ledger-land.json  the ledger's witness
 //!   state/land.json          the ledger
 //!   state/land.lock          held while land is being sealed
@@ -42,6 +43,12 @@ pub enum SpoolError {
         newest: PouchId,
         /// The newest pouch by the ledger; 0 if there is none.
         ledger: u64,
+    },
+    /// A pouch of the registry waits for signatures.
+    #[error("{waiting} waits for signatures; before it has them no other pouch of its registry is sealed")]
+    Waiting {
+        /// The pouch.
+        waiting: PouchId,
     },
     /// All sequence numbers are used.
     #[error("registry \"{registry}\" has used its last sequence number")]
@@ -86,7 +93,7 @@ impl Spool {
     /// The id of the next pouch and the digest of the manifest before it.
     ///
     /// # Errors
-    /// [`SpoolError::Exhausted`].
+    /// [`SpoolError::Exhausted`], [`SpoolError::Waiting`].
     pub fn next(&self) -> Result<(PouchId, Option<Sha256Digest>), SpoolError> {
         next_of(&self.ledger, &self.registry)
     }
@@ -101,7 +108,7 @@ impl Spool {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ledger::default(),
             Err(error) => return Err(error.into()),
         };
-        let settled = Ledger { last: ledger.pending.or(ledger.last), pending: None };
+        let settled = Ledger { last: ledger.pending.or(ledger.last), pending: None, waiting: ledger.waiting };
         Ok(next_of(&settled, registry)?.0)
     }
 
@@ -135,7 +142,74 @@ impl Spool {
         self.dir.sync()?;
         self.ledger.pending = Some(entry);
         self.ledger.store(&self.state, Copy::State, &self.registry)?;
-        self.finish_pending()
+        self.settle()
+    }
+
+    /// Puts the staged pouch aside until it has all signatures. Its files must be durable already.
+    ///
+    /// # Errors
+    /// [`SpoolError`]; the next run finishes or removes what is there.
+    pub fn put_aside(&mut self, entry: Entry) -> Result<(), SpoolError> {
+        self.dir.sync()?;
+        self.ledger.waiting = Some(entry);
+        self.ledger.store(&self.state, Copy::State, &self.registry)?;
+        self.settle()
+    }
+
+    /// The pouch that waits for signatures, by the ledger.
+    #[must_use]
+    pub fn waiting(&self) -> Option<(PouchId, &Entry)> {
+        self.ledger.waiting.as_ref().map(|entry| (self.id(entry.sequence), entry))
+    }
+
+    /// Whether the pouch is here, signed by all.
+    ///
+    /// # Errors
+    /// [`SpoolError::Dir`].
+    pub fn is_ready(&self, id: &PouchId) -> Result<bool, SpoolError> {
+        Ok(self.dir.exists(id.to_string())?)
+    }
+
+    /// The folder of the pouch that waits; none if there is none, or somebody took it away.
+    ///
+    /// # Errors
+    /// [`SpoolError::Dir`].
+    pub fn waiting_dir(&self) -> Result<Option<Dir>, SpoolError> {
+        let Some((id, _)) = self.waiting() else { return Ok(None) };
+        let name = waiting_name(&id);
+        Ok(if self.dir.exists(&name)? { Some(self.dir.subdir(&name)?) } else { None })
+    }
+
+    /// Makes the pouch visible that waited, now that all have signed.
+    ///
+    /// # Errors
+    /// [`SpoolError`]; the next run finishes it.
+    pub fn publish_waiting(&mut self) -> Result<(), SpoolError> {
+        match self.ledger.waiting.clone() {
+            Some(entry) => self.publish(entry),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up the pouch that waits: it is removed, and its number will be used again. Nobody else may hold a copy of
+    /// it that all have signed.
+    ///
+    /// # Errors
+    /// [`SpoolError`]; whenever it is interrupted the pouch still waits, or is gone after the next run.
+    pub fn withdraw(&mut self) -> Result<(), SpoolError> {
+        let Some((id, _)) = self.waiting() else { return Ok(()) };
+        let name = waiting_name(&id);
+        if self.dir.exists(&name)? {
+            // As if it were being made: the ledger alone decides whether it waits.
+            self.dir.rename_noreplace(&name, self.staging())?;
+        }
+        self.ledger.waiting = None;
+        self.ledger.store(&self.state, Copy::State, &self.registry)?;
+        self.discard()
+    }
+
+    fn id(&self, sequence: u64) -> PouchId {
+        PouchId { registry: self.registry.clone(), sequence }
     }
 
     fn staging(&self) -> String {
@@ -144,9 +218,7 @@ impl Spool {
 
     /// After a crash: finish the pending pouch, remove a half one, and notice a lost ledger.
     fn converge(&mut self) -> Result<(), SpoolError> {
-        if self.ledger.pending.is_some() {
-            self.finish_pending()?;
-        }
+        self.settle()?;
         self.discard()?;
         self.check_ledger()
     }
@@ -161,7 +233,12 @@ impl Spool {
             && (witness.sequence > ledger
                 || last.is_some_and(|entry| entry.sequence == witness.sequence && *entry != witness))
         {
-            return Err(lost(PouchId { registry: self.registry.clone(), sequence: witness.sequence }));
+            return Err(lost(self.id(witness.sequence)));
+        }
+        let known = |id: &PouchId| self.waiting().is_some_and(|(waiting, _)| waiting == *id);
+        if let Some(aside) = list_waiting(&self.dir)?.into_iter().find(|id| id.registry == self.registry && !known(id))
+        {
+            return Err(lost(aside));
         }
         match self.pouches()?.into_iter().max() {
             Some(newest) if newest.sequence > ledger => Err(lost(newest)),
@@ -177,16 +254,30 @@ impl Spool {
         }
     }
 
-    /// The staged pouch, if it still is there, becomes visible; the ledger then counts it. When it is neither staged nor in
-    /// the spool it was carried away in between: its number is used all the same.
-    fn finish_pending(&mut self) -> Result<(), SpoolError> {
-        let Some(entry) = self.ledger.pending.clone() else { return Ok(()) };
-        let id = PouchId { registry: self.registry.clone(), sequence: entry.sequence }.to_string();
+    /// The pouch that the ledger calls pending or waiting gets its place.
+    fn settle(&mut self) -> Result<(), SpoolError> {
         let staging = self.staging();
-        if self.manifest_in(&staging)? == Some(entry.manifest) {
-            self.dir.rename_noreplace(&staging, &id)?;
+        if self.ledger.pending.is_some() {
+            return self.finish_pending(&staging);
         }
-        self.ledger = Ledger { last: Some(entry), pending: None };
+        let Some((id, entry)) = self.waiting() else { return Ok(()) };
+        if self.manifest_in(&staging)? == Some(entry.manifest) {
+            self.dir.rename_noreplace(&staging, waiting_name(&id))?;
+        }
+        Ok(())
+    }
+
+    /// The pending pouch, if it still is where it was made or waited, becomes visible; the ledger then counts it. When it is
+    /// neither there nor in the spool it was carried away in between: its number is used all the same.
+    fn finish_pending(&mut self, staging: &str) -> Result<(), SpoolError> {
+        let Some(entry) = self.ledger.pending.clone() else { return Ok(()) };
+        let id = self.id(entry.sequence);
+        for from in [staging, &waiting_name(&id)] {
+            if self.manifest_in(from)? == Some(entry.manifest) {
+                self.dir.rename_noreplace(from, id.to_string())?;
+            }
+        }
+        self.ledger = Ledger { last: Some(entry), pending: None, waiting: None };
         self.ledger.store(&self.state, Copy::State, &self.registry)?;
         Ok(self.ledger.store(&self.dir, Copy::Spool, &self.registry)?)
     }
@@ -208,6 +299,10 @@ impl Spool {
 }
 
 fn next_of(ledger: &Ledger, registry: &RegistryName) -> Result<(PouchId, Option<Sha256Digest>), SpoolError> {
+    if let Some(waiting) = &ledger.waiting {
+        let waiting = PouchId { registry: registry.clone(), sequence: waiting.sequence };
+        return Err(SpoolError::Waiting { waiting });
+    }
     let last = ledger.last.as_ref();
     let sequence = last.map_or(0, |entry| entry.sequence) + 1;
     if sequence > limits::SEQUENCE {
@@ -216,14 +311,37 @@ fn next_of(ledger: &Ledger, registry: &RegistryName) -> Result<(PouchId, Option<
     Ok((PouchId { registry: registry.clone(), sequence }, last.map(|entry| entry.manifest)))
 }
 
+/// What comes before the id in the name of a pouch that waits for signatures. It is hidden, and no id: whoever carries
+/// pouches does not take it for one.
+const WAITING: &str = ".waiting-";
+
+/// The folder of a pouch that waits for signatures.
+#[must_use]
+pub fn waiting_name(id: &PouchId) -> String {
+    format!("{WAITING}{id}")
+}
+
 /// All complete pouches of a spool, in order.
 ///
 /// # Errors
-/// [`SpoolError::Io`].
+/// [`SpoolError::Dir`].
 pub fn list(spool: &Dir) -> Result<Vec<PouchId>, SpoolError> {
+    named(spool, "")
+}
+
+/// All pouches of a spool that wait for signatures, in order.
+///
+/// # Errors
+/// [`SpoolError::Dir`].
+pub fn list_waiting(spool: &Dir) -> Result<Vec<PouchId>, SpoolError> {
+    named(spool, WAITING)
+}
+
+fn named(spool: &Dir, prefix: &str) -> Result<Vec<PouchId>, SpoolError> {
     let mut ids = Vec::new();
     for entry in spool.entries()? {
-        ids.extend(entry?.name.to_str().and_then(|name| name.parse::<PouchId>().ok()));
+        let id = |name: &str| name.strip_prefix(prefix)?.parse::<PouchId>().ok();
+        ids.extend(entry?.name.to_str().and_then(id));
     }
     ids.sort();
     Ok(ids)

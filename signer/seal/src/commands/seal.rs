@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use openpgp_pkcs11::{Holder, KeyNames, KeySigner, Uri};
 use pouch_cli::{Login, explain};
 use pouch_console::{Exit, Failure, Output, confirm, duration, escape, size};
-use pouch_format::{Manifest, Profile, Sha256Digest};
+use pouch_format::{Fingerprint, Manifest, Profile, Sha256Digest};
 use pouch_platform::Dir;
 use pouch_seal::certificate::{self, CertificateError, RecipientKey, SignerCertificate};
 use pouch_seal::config::{Config, RegistryConfig, SignerConfig};
@@ -35,6 +35,7 @@ pub(crate) fn run(cli: &Cli, arguments: &SealArgs, output: &Output) -> Result<Ex
         source: &plan.registry.capture,
         recipients: &plan.recipients,
         signer_certificate: &plan.signer.certificate,
+        cosigners: &plan.cosigners,
         profile: plan.profile,
         rpo_seconds: plan.registry.rpo.seconds(),
         options: plan.options,
@@ -45,7 +46,7 @@ pub(crate) fn run(cli: &Cli, arguments: &SealArgs, output: &Output) -> Result<Ex
     let sealed = seal(&mut spool, &job, &mut signer).map_err(explain_seal::seal)?;
     drop(progress);
     report(&config, &sealed, (started, plan.holder.second_token().is_some()), output).map_err(|failure| {
-        let folder = config.spool.join(sealed.manifest.id().to_string());
+        let folder = folder(&config, &sealed.manifest);
         failure.hint(format!("the pouch is sealed all the same: {}", folder.display()))
     })?;
     Ok(Exit::Done)
@@ -60,12 +61,14 @@ struct Plan<'c> {
     options: PartOptions,
     recipients: Vec<RecipientKey>,
     signer: SignerCertificate,
+    cosigner_files: &'c [PathBuf],
+    cosigners: Vec<Fingerprint>,
     holder: Holder,
     login: Login,
 }
 
 impl<'c> Plan<'c> {
-    fn new(config: &'c Config, registry: &'c RegistryConfig, arguments: &SealArgs) -> Result<Self, Failure> {
+    fn new(config: &'c Config, registry: &'c RegistryConfig, arguments: &'c SealArgs) -> Result<Self, Failure> {
         let profile = arguments.profile.map_or(registry.profile, Profile::from);
         let level = arguments.level.map_or(i64::from(registry.level), |level| level);
         let options = PartOptions {
@@ -77,21 +80,32 @@ impl<'c> Plan<'c> {
         let files = registry.recipients.as_ref().unwrap_or(&config.recipients);
         let recipients = recipients(files, profile, now, arguments)?;
         let SignerConfig { key, key_pq, accept_split_key, certificate, quorum } =
-            registry.signer.as_ref().or(config.signer.as_ref()).ok_or_else(|| {
-                Failure::new(
-                    "CONFIG-SIGNER",
-                    Exit::Config,
-                    format!("registry \"{}\" has no signer", arguments.registry),
-                )
-                .hint("nothing was changed; add a [signer] section with `key` and `certificate`")
+            config.signer_of(registry).ok_or_else(|| {
+                let message = format!("registry \"{}\" has no signer", arguments.registry);
+                Failure::new("CONFIG-SIGNER", Exit::Config, message)
+                    .hint("nothing was changed; add a [signer] section with `key` and `certificate`")
             })?;
         let signer = certificate::signer(certificate, profile, now).map_err(explain_seal::certificate)?;
+        let cosigner_files = arguments.cosigner.as_deref().unwrap_or_else(|| config.cosigners_of(registry));
+        let cosigners = cosigners(cosigner_files, &signer, profile, now)?;
         let login = arguments.pin.login(*quorum, &Uri::parse(key).map_err(explain::hsm)?)?;
         let names = KeyNames { key, key_pq: key_pq.as_deref(), accept_split: *accept_split_key };
         let holder = Holder::open(names, config.module.as_deref()).map_err(explain::hsm)?;
         holder.check(&signer.key).map_err(explain::hsm)?;
         let (recipient_files, signer_file) = (files.as_slice(), certificate.as_path());
-        Ok(Self { registry, recipient_files, signer_file, profile, options, recipients, signer, holder, login })
+        Ok(Self {
+            registry,
+            recipient_files,
+            signer_file,
+            profile,
+            options,
+            recipients,
+            signer,
+            cosigner_files,
+            cosigners,
+            holder,
+            login,
+        })
     }
 
     /// A capture takes hours, and a certificate may expire meanwhile.
@@ -99,8 +113,39 @@ impl<'c> Plan<'c> {
         for file in self.recipient_files {
             certificate::recipient(file, self.profile, at)?;
         }
+        for file in self.cosigner_files {
+            certificate::signer(file, self.profile, at)?;
+        }
         certificate::signer(self.signer_file, self.profile, at).map(drop)
     }
+}
+
+/// Who has to sign too.
+fn cosigners(
+    files: &[PathBuf],
+    signer: &SignerCertificate,
+    profile: Profile,
+    now: SystemTime,
+) -> Result<Vec<Fingerprint>, Failure> {
+    let mut all = vec![signer.certificate.clone()];
+    for file in files {
+        let cosigner = certificate::signer(file, profile, now).map_err(explain_seal::certificate)?.certificate;
+        if all.contains(&cosigner) {
+            let message = format!("{} is to sign twice: {cosigner}", file.display());
+            return Err(Failure::new("CONFIG-COSIGNERS", Exit::Config, message)
+                .hint("nothing was changed; name each officer once, and the sealing one under [signer] only"));
+        }
+        all.push(cosigner);
+    }
+    all.remove(0);
+    Ok(all)
+}
+
+/// Where a pouch is once it is sealed: aside, if others have to sign too.
+fn folder(config: &Config, manifest: &Manifest) -> PathBuf {
+    let id = manifest.id();
+    let aside = manifest.signers.len() > 1;
+    config.spool.join(if aside { pouch_seal::spool::waiting_name(&id) } else { id.to_string() })
 }
 
 fn unknown_registry(config: &Config, arguments: &SealArgs) -> Failure {
@@ -153,7 +198,7 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
             "pouch": id.to_string(), "profile": plan.profile.as_str(), "source": source.source,
             "entries": source.entries, "bytes": source.bytes, "free_bytes": free,
             "signer": plan.signer.certificate, "token": status.label, "token_serial": status.serial,
-            "split_key": plan.holder.second_token().is_some(), "login": plan.login.name(),
+            "split_key": plan.holder.second_token().is_some(), "login": plan.login.name(), "cosigners": plan.cosigners,
             "recipients": plan.recipients.iter().map(|r| &r.certificate).collect::<Vec<_>>(),
         }),
         || {
@@ -161,7 +206,7 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
             let bytes = source.bytes.map_or("unknown size".to_owned(), size);
             format!(
                 "would seal {id} with profile {}\nsource      {}: {} entries, {bytes}\nspool       {}: {} free\n\
-                 signer      {}, token \"{}\"{}\nrecipients  {}\nnothing was changed and no PIN was asked\n",
+                 signer      {}, token \"{}\"{}\ncosigners   {}\nrecipients  {}\nnothing was changed and no PIN was asked\n",
                 plan.profile.as_str(),
                 escape(&source.source),
                 known(source.entries),
@@ -170,6 +215,7 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
                 plan.signer.certificate,
                 escape(&status.label),
                 if plan.login.is_quorum() { "; a quorum of custodians will be asked for its PIN" } else { "" },
+                plan.cosigners.len(),
                 plan.recipients.len(),
             )
         },
@@ -184,7 +230,8 @@ fn dry_run(config: &Config, arguments: &SealArgs, plan: &Plan<'_>, output: &Outp
 
 fn report(config: &Config, sealed: &Sealed, (started, split): (Instant, bool), output: &Output) -> Result<(), Failure> {
     let Sealed { manifest, digest, .. } = sealed;
-    let folder = config.spool.join(manifest.id().to_string());
+    let folder = folder(config, manifest);
+    let missing = manifest.signers.get(1..).unwrap_or_default();
     let operations = openpgp_pkcs11::operations();
     output.data(
         &json!({
@@ -193,10 +240,15 @@ fn report(config: &Config, sealed: &Sealed, (started, split): (Instant, bool), o
             "entries": manifest.totals.entries, "bytes": manifest.totals.bytes,
             "sealed_bytes": manifest.sealed_bytes(), "parts": manifest.parts().count(),
             "seconds": started.elapsed().as_secs_f64(), "signatures": operations.signatures, "split_key": split,
+            "waiting_for": missing,
         }),
         || {
+            let end = match missing.len() {
+                0 => String::new(),
+                more => format!("it waits for {more} more signatures: pouch-seal cosign {}\n", manifest.id()),
+            };
             format!(
-                "sealed {} in {}: {} entries, {} in {} parts of together {}\n\n{}\nit is in {}\n",
+                "sealed {} in {}: {} entries, {} in {} parts of together {}\n\n{}\nit is in {}\n{end}",
                 manifest.id(),
                 duration(started.elapsed()),
                 manifest.totals.entries,
@@ -211,7 +263,7 @@ fn report(config: &Config, sealed: &Sealed, (started, split): (Instant, bool), o
 }
 
 /// The console's progress as the sealer wants it.
-struct Bar(pouch_console::Progress);
+pub(super) struct Bar(pub(super) pouch_console::Progress);
 
 impl Progress for Bar {
     fn read(&self, count: u64) {
