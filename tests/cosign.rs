@@ -268,7 +268,7 @@ fn what_changed_after_sealing_is_not_signed() {
 #[test]
 fn who_is_expired_or_revoked_does_not_sign() {
     let folder = tempfile::tempdir().unwrap();
-    let (place, mets, tamm) = office(folder.path(), Some(Duration::from_secs(8)));
+    let (place, mets, tamm) = office(folder.path(), Some(Duration::from_secs(15)));
     let file = place.path("tamm.sig");
     fs::write(&file, tamm.sign(&aside(&place, "land-000001").join("manifest.json")).unwrap()).unwrap();
     mets.revoke(&place).unwrap();
@@ -278,7 +278,7 @@ fn who_is_expired_or_revoked_does_not_sign() {
         refused(&place, &arguments, "COSIGN-CERTIFICATE");
     };
     sign("mets");
-    std::thread::sleep(Duration::from_secs(9));
+    std::thread::sleep(Duration::from_secs(16));
     sign("tamm");
     refused(&place, &["land-000001", "--import", file.to_str().unwrap()], "COSIGN-CERTIFICATE");
 }
@@ -306,4 +306,88 @@ fn a_pouch_that_nobody_will_sign_is_withdrawn() {
         seal(&place, &["cosign", "land-000001", "--import", old.to_str().unwrap()]).unwrap();
     }
     assert!(place.spooled("land-000001").exists());
+}
+
+#[test]
+fn two_of_three_officers_are_chosen_when_sealing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::create(folder.path(), Keys::Rfc9580).unwrap();
+    let officers = ["mets", "tamm"].map(|name| Officer::create(&place, name, None).unwrap());
+    for (name, officer) in ["mets", "tamm"].iter().zip(&officers) {
+        place.announce(name, &officer.fingerprint()).unwrap();
+    }
+    add_land(&place);
+    for (file, from, to) in [
+        ("embassy/trust.toml", "threshold = 3", "threshold = 2"),
+        ("home/seal.toml", "recipients =", "threshold = 2\nrecipients ="),
+    ] {
+        let text = fs::read_to_string(place.path(file)).unwrap();
+        assert!(text.contains(from));
+        fs::write(place.path(file), text.replace(from, to)).unwrap();
+    }
+    let error = seal(&place, &["seal", "land"]).unwrap_err();
+    assert!(error.contains("exit status: 78") && error.contains("1 are to sign, and the threshold is 2"), "{error}");
+    let home = place.path("home/home.pgp");
+    let error = seal(&place, &["seal", "land", "--cosigner", home.to_str().unwrap()]).unwrap_err();
+    assert!(error.contains("CONFIG-COSIGNERS") && error.contains("is to sign twice"), "{error}");
+
+    let mut digest = String::new();
+    for (number, (name, officer)) in ["mets", "tamm"].iter().zip(&officers).enumerate() {
+        let certificate = place.path(&format!("home/{name}.pgp"));
+        let sealed = json(&seal(&place, &["seal", "land", "--cosigner", certificate.to_str().unwrap()]).unwrap());
+        let pouch = format!("land-{:06}", number + 1);
+        assert_eq!(sealed["waiting_for"], Value::from(vec![officer.fingerprint()]));
+        let file = place.path("brought.sig");
+        fs::write(&file, officer.sign(&aside(&place, &pouch).join("manifest.json")).unwrap()).unwrap();
+        let (file, certificate) = (file.to_str().unwrap(), certificate.to_str().unwrap());
+        refused(&place, &[&pouch, "--import", file], "COSIGN-UNKNOWN");
+        seal(&place, &["cosign", &pouch, "--import", file, "--certificate", certificate]).unwrap();
+        if digest.is_empty() {
+            sealed["manifest_sha256"].as_str().unwrap().clone_into(&mut digest);
+        }
+        run(place.import().unwrap().args(["import", "--first", &digest]).arg(place.spooled(&pouch))).unwrap();
+    }
+}
+
+#[test]
+fn an_officer_signs_with_gnupg() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::create(folder.path(), Keys::Rfc4880).unwrap();
+    let gnupg = tempfile::tempdir().unwrap();
+    let gpg = |arguments: &[&str]| {
+        let mut gpg = std::process::Command::new("gpg");
+        gpg.env("GNUPGHOME", gnupg.path()).args(["--batch", "--quiet", "--yes", "--pinentry-mode", "loopback"]);
+        run(gpg.args(["--passphrase", ""]).args(arguments)).unwrap()
+    };
+    gpg(&["--quick-generate-key", "DEMO tamm", "rsa3072", "sign,cert", "never"]);
+    gpg(&["--output", place.path("home/tamm.pgp").to_str().unwrap(), "--export"]);
+    let keys = gpg(&["--with-colons", "--list-keys"]);
+    let fingerprint = keys.lines().find_map(|line| line.strip_prefix("fpr:::::::::")?.strip_suffix(':')).unwrap();
+    place.announce("tamm", fingerprint).unwrap();
+    add_land(&place);
+    set_cosigners(&place, &["tamm"]);
+    let sealed = json(&seal(&place, &["seal", "land"]).unwrap());
+    let (request, signature) = (place.path("request.json"), place.path("tamm.sig"));
+    let (request, signature) = (request.to_str().unwrap(), signature.to_str().unwrap());
+    seal(&place, &["cosign", "land-000001", "--export", request]).unwrap();
+    let import = ["cosign", "land-000001", "--import", signature];
+
+    // As of another hour the embassy would refuse it, and so it is here.
+    let sealed_at = sealed["sealed_at"].as_str().unwrap().replace(['-', ':', 'Z'], "");
+    for (time, good) in [("20300101T000000", false), (&sealed_at, true)] {
+        gpg(&[
+            "--faked-system-time",
+            &format!("{time}!"),
+            "--digest-algo",
+            "SHA512",
+            "--output",
+            signature,
+            "--detach-sign",
+            request,
+        ]);
+        let added = seal(&place, &import);
+        assert_eq!(added.is_ok(), good, "{added:?}");
+    }
+    let _ = run(std::process::Command::new("gpgconf").env("GNUPGHOME", gnupg.path()).args(["--kill", "all"]));
+    run(place.import().unwrap().arg("verify").arg(place.spooled("land-000001"))).unwrap();
 }

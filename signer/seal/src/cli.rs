@@ -120,6 +120,11 @@ carried, and only then the next one is sealed. Before the PIN is asked the manif
 part with the manifest, and the signatures that are there are verified. What is signed is shown, with its digest in words:
 compare them with those that the sealing officer reads to you, and type \"Yes\".
 
+All whom the manifest announces have to sign. Where K of N officers are enough, --cosigner of `pouch-seal seal` chooses who
+signs this time, `threshold` says that they are at least K, and the embassy's trust file demands K of all N.
+
+Signatures of stock gpg and sq are taken too, if they are binary and say the time of sealing.
+
 If an officer will not sign, the pouch is withdrawn and its number used again:
   pouch-seal cosign land-000041 --withdraw")]
 pub(crate) struct CosignArgs {

@@ -28,6 +28,8 @@ pub struct Config {
     /// Certificates of those who have to sign too, in this order, unless a registry says otherwise.
     #[serde(default)]
     pub cosigners: Vec<PathBuf>,
+    /// How many must sign, the sealing officer among them: fewer are not announced. Unless a registry says otherwise.
+    pub threshold: Option<usize>,
     /// Keys of those who sign with `cosign` on this machine, by a name of one's choice.
     #[serde(default)]
     pub cosigner: BTreeMap<String, SignerConfig>,
@@ -69,6 +71,8 @@ pub struct RegistryConfig {
     pub signer: Option<SignerConfig>,
     /// Who has to sign too.
     pub cosigners: Option<Vec<PathBuf>>,
+    /// How many must sign.
+    pub threshold: Option<usize>,
     /// Which OpenPGP packets.
     #[serde(default = "default_profile", deserialize_with = "profile_by_word")]
     pub profile: Profile,
@@ -238,6 +242,12 @@ impl Config {
     #[must_use]
     pub fn cosigners_of<'c>(&'c self, registry: &'c RegistryConfig) -> &'c [PathBuf] {
         registry.cosigners.as_ref().unwrap_or(&self.cosigners)
+    }
+
+    /// How many must sign them, at least.
+    #[must_use]
+    pub fn threshold_of(&self, registry: &RegistryConfig) -> usize {
+        registry.threshold.or(self.threshold).unwrap_or(1)
     }
 
     /// Makes relative paths relative to the folder of the configuration file, so that a folder can be moved whole.

@@ -88,6 +88,7 @@ impl<'c> Plan<'c> {
         let signer = certificate::signer(certificate, profile, now).map_err(explain_seal::certificate)?;
         let cosigner_files = arguments.cosigner.as_deref().unwrap_or_else(|| config.cosigners_of(registry));
         let cosigners = cosigners(cosigner_files, &signer, profile, now)?;
+        check_threshold(config.threshold_of(registry), cosigners.len() + 1)?;
         let login = arguments.pin.login(*quorum, &Uri::parse(key).map_err(explain::hsm)?)?;
         let names = KeyNames { key, key_pq: key_pq.as_deref(), accept_split: *accept_split_key };
         let holder = Holder::open(names, config.module.as_deref()).map_err(explain::hsm)?;
@@ -139,6 +140,16 @@ fn cosigners(
     }
     all.remove(0);
     Ok(all)
+}
+
+/// All whom a manifest announces have to sign, so nothing but their number can be too small.
+fn check_threshold(threshold: usize, signers: usize) -> Result<(), Failure> {
+    if signers >= threshold {
+        return Ok(());
+    }
+    let message = format!("{signers} are to sign, and the threshold is {threshold}");
+    Err(Failure::new("CONFIG-COSIGNERS", Exit::Config, message)
+        .hint("nothing was changed; name more officers in `cosigners`, or with --cosigner FILE"))
 }
 
 /// Where a pouch is once it is sealed: aside, if others have to sign too.
