@@ -11,7 +11,7 @@ use crate::people::Role;
 use crate::pin::{about, random};
 use crate::plan::{Custody, Name, Plan, State, Token as TokenPlan};
 use crate::unattended::TYPED_PIN;
-use openpgp_pkcs11::certificate::{Builder, Keys};
+use openpgp_pkcs11::certificate::{Builder, Keys, TokenKey};
 use openpgp_pkcs11::secrecy::{ExposeSecret as _, SecretString};
 use openpgp_pkcs11::{LoggedIn, LoginOptions, Uri, initialise_token};
 use pouch_cli::explain;
@@ -149,13 +149,16 @@ impl Stage<'_> {
         let user_id = format!("DEMO {}", known.user_id);
         let created = SystemTime::now().checked_sub(BEFORE).unwrap_or(SystemTime::UNIX_EPOCH);
         let created = crate::ceremony::whole_seconds(created);
-        let key = known.primary.as_ref().and_then(|primary| self.plan.key.get(primary));
-        let cert = match key.and_then(|key| Some((key, self.sessions.get(&key.token)?))) {
-            Some((key, session)) => {
-                let uri = session.token().uri().with_object(&key.label);
+        let cert = match known.primary.as_ref().and_then(|primary| self.key(primary)) {
+            Some(primary) => {
                 let version = crate::ceremony::version(self.plan.profile);
                 let builder = Builder::new(version, &user_id, created).map_err(explain::hsm)?;
-                builder.build(&Keys::certifying_and_signing(session.key(&uri))).map_err(explain::hsm)?
+                let keys = match known.signing.as_ref().and_then(|signing| self.key(signing)) {
+                    Some(signing) => Keys::certifying(primary).with_signing(signing),
+                    None => Keys::certifying_and_signing(primary),
+                };
+                let opening = known.encryption.iter().filter_map(|key| self.key(key));
+                builder.build(&opening.fold(keys, Keys::with_encryption)).map_err(explain::hsm)?
             }
             None => self.other_side(&user_id, created).map_err(|error| {
                 Failure::new("CEREMONY-STAGE", Exit::Software, format!("no DEMO certificate of {name}: {error}"))
@@ -168,6 +171,13 @@ impl Stage<'_> {
         self.dir.replace_file(&file, &bytes).map_err(explain::dir)?;
         self.binding.known.insert(name.clone(), StageKnown { file });
         Ok(())
+    }
+
+    /// A key from before, on its throw-away token.
+    fn key(&self, name: &Name) -> Option<TokenKey> {
+        let key = self.plan.key.get(name)?;
+        let session = self.sessions.get(&key.token)?;
+        Some(session.key(&session.token().uri().with_object(&key.label)))
     }
 
     /// A certificate of people who are not here: its secret keys are forgotten at once.

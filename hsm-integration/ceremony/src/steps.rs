@@ -89,6 +89,9 @@ pub fn of(plan: &Plan) -> Vec<Step> {
     for name in plan.known.keys() {
         list.add(Work::Accept(name.clone()), format!("compare the certificate \"{name}\" with the paper"));
     }
+    for name in &plan.prove {
+        list.add(Work::Prove(name.clone()), format!("prove that the keys of certificate {name} still work"));
+    }
     for (name, token) in plan.token.iter().filter(|(_, token)| token.state != State::Ready) {
         let title = format!("initialise token \"{}\"", token.label);
         let what = format!("whatever is in the token \"{name}\" is erased, and its PINs are set");

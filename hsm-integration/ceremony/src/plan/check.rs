@@ -1,6 +1,6 @@
 //! Whether a plan can be carried out, as far as the plan alone tells. Every problem is named by its field.
 
-use super::{Certificate, Custody, Key, Name, Plan, State, VERSION};
+use super::{Certificate, Custody, Key, Known, Name, Plan, State, Uses, VERSION};
 use openpgp_pkcs11::{Algorithm, Usage};
 use pouch_console::config::ConfigError;
 use pouch_console::{Exit, Explain, Failure};
@@ -208,11 +208,30 @@ impl Check<'_> {
         }
         for (name, known) in &self.plan.known {
             self.text(format!("known.{name}.user_id"), &known.user_id, 255);
-            if let Some(primary) = &known.primary {
-                self.key(format!("known.{name}.primary"), primary, "sign", signs);
-                let before = self.plan.key.get(primary).is_none_or(|key| key.before);
-                self.unless(before, format!("known.{name}.primary"), format!("key {primary} is made in this ceremony"));
-            }
+            self.known(name, known);
+        }
+        for (at, name) in self.plan.prove.iter().enumerate() {
+            let ours = self.plan.known.contains_key(name) && self.plan.uses(name) != Some(Uses::default());
+            self.unless(
+                ours,
+                format!("prove[{at}]"),
+                format!("\"{name}\" is no known certificate with a key of this plan"),
+            );
+        }
+    }
+
+    fn known(&mut self, name: &Name, known: &Known) {
+        let others = known.signing.is_some() || !known.encryption.is_empty();
+        let missing = "is missing: other keys of the certificate are named";
+        self.unless(!others || known.primary.is_some(), format!("known.{name}.primary"), missing);
+        let signing = [("primary", &known.primary), ("signing", &known.signing)];
+        let signing = signing.into_iter().filter_map(|(field, key)| key.as_ref().map(|key| (field, key, "sign")));
+        let opening = known.encryption.iter().map(|key| ("encryption", key, "open"));
+        for (field, key, does) in signing.chain(opening) {
+            let field = format!("known.{name}.{field}");
+            self.key(field.clone(), key, does, if does == "sign" { signs } else { opens });
+            let before = self.plan.key.get(key).is_none_or(|key| key.before);
+            self.unless(before, field, format!("key {key} is made in this ceremony"));
         }
     }
 
@@ -220,6 +239,9 @@ impl Check<'_> {
         if let Some(rollover) = &self.plan.rollover {
             self.ours("rollover.from", &rollover.from, true);
             let made = self.plan.certificate.contains_key(&rollover.to);
+            let days = rollover.overlap_days;
+            let good = (1..=MAX_DAYS).contains(&days);
+            self.unless(good, "rollover.overlap_days", format!("is {days}; 1 to {MAX_DAYS}"));
             self.unless(made, "rollover.to", format!("\"{}\" is no certificate of this plan", rollover.to));
         }
         for (name, revoke) in &self.plan.revoke {
@@ -282,4 +304,42 @@ fn signs(algorithm: Algorithm) -> bool {
 
 fn opens(algorithm: Algorithm) -> bool {
     algorithm.usages().iter().any(|usage| [Usage::Decrypt, Usage::Derive].contains(usage))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = r#"
+        version = 1
+        title = "t"
+        purpose = "p"
+        profile = "rfc9580"
+        prove = ["ours"]
+        people = { custodians = 0, threshold = 0, witnesses = 0 }
+        token.t = { state = "ready", label = "t", user_pin = "typed" }
+        key.certify = { token = "t", algorithm = "ed25519", label = "c", id = "01", before = true }
+        key.open = { token = "t", algorithm = "x25519", label = "o", id = "02", before = true }
+        known.ours = { user_id = "u", primary = "certify", encryption = ["open"] }
+        known.theirs = { user_id = "v" }
+        transcript.signed_by = "ours"
+    "#;
+
+    fn fields(from: &str, to: &str) -> Vec<String> {
+        assert!(PLAN.contains(from), "{from}");
+        let plan: Plan = toml::from_str(&PLAN.replacen(from, to, 1)).unwrap();
+        problems(&plan).into_iter().map(|problem| problem.field).collect()
+    }
+
+    #[test]
+    fn only_keys_that_are_there_already_can_be_proven() {
+        assert_eq!(fields("", ""), [""; 0]);
+        assert_eq!(fields(r#"prove = ["ours"]"#, r#"prove = ["theirs"]"#), ["prove[0]"]);
+        assert_eq!(fields(r#"prove = ["ours"]"#, r#"prove = ["nobody"]"#), ["prove[0]"]);
+        assert_eq!(fields(r#"encryption = ["open"]"#, r#"encryption = ["certify"]"#), ["known.ours.encryption"]);
+        assert_eq!(fields(r#"encryption = ["open"]"#, r#"signing = "open""#), ["known.ours.signing"]);
+        assert_eq!(fields(r#""o", id = "02", before = true"#, r#""o", id = "02""#), ["known.ours.encryption"]);
+        let without = fields(r#"primary = "certify", "#, "");
+        assert_eq!(without, ["known.ours.primary", "transcript.signed_by"]);
+    }
 }

@@ -45,6 +45,9 @@ pub struct Plan {
     /// Certificates that exist: ours from before, and those of the other side.
     #[serde(default)]
     pub known: BTreeMap<Name, Known>,
+    /// Known certificates whose keys must show that they still work.
+    #[serde(default)]
+    pub prove: Vec<Name>,
     /// A new certificate takes the place of one from before.
     #[serde(default)]
     pub rollover: Option<Rollover>,
@@ -161,6 +164,22 @@ pub struct Known {
     pub user_id: String,
     /// Its primary key, where that lies in a token of this plan.
     pub primary: Option<Name>,
+    /// Its key that signs data, where that is another one and lies in a token of this plan.
+    pub signing: Option<Name>,
+    /// Its keys that open, as far as they lie in tokens of this plan.
+    #[serde(default)]
+    pub encryption: Vec<Name>,
+}
+
+/// The keys of a certificate that lie in tokens of the plan, by what they do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// The key that certifies.
+    pub primary: Option<Name>,
+    /// The key that signs data, where it is not the primary one.
+    pub signing: Option<Name>,
+    /// The keys that open.
+    pub encryption: Vec<Name>,
 }
 
 /// A new certificate takes the place of an older one.
@@ -235,6 +254,18 @@ impl Plan {
             return Ok(Reviewed { plan, digest: Sha256Digest(openssl::sha::sha256(text.as_bytes())) });
         }
         Err(PlanError::Problems { file: path.to_owned(), problems })
+    }
+
+    /// The keys of a certificate that is made here or known.
+    pub fn uses(&self, certificate: &Name) -> Option<Uses> {
+        let made = self.certificate.get(certificate).map(|made| (Some(&made.primary), &made.signing, &made.encryption));
+        let known =
+            || self.known.get(certificate).map(|known| (known.primary.as_ref(), &known.signing, &known.encryption));
+        made.or_else(known).map(|(primary, signing, encryption)| Uses {
+            primary: primary.cloned(),
+            signing: signing.clone(),
+            encryption: encryption.clone(),
+        })
     }
 }
 

@@ -67,12 +67,8 @@ fn unsigned(error: &sequoia_openpgp::anyhow::Error) -> Failure {
 }
 
 fn signer(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<TokenSigner, Failure> {
-    let plan = ceremony.plan();
-    let made = plan.certificate.get(name);
-    let signing = made.and_then(|certificate| certificate.signing.clone());
-    let primary = made.map(|certificate| certificate.primary.clone());
-    let known = plan.known.get(name).and_then(|known| known.primary.clone());
-    let key = signing.or(primary).or(known).ok_or_else(|| missing("certificate", name))?;
+    let uses = ceremony.plan().uses(name).ok_or_else(|| missing("certificate", name))?;
+    let key = uses.signing.or(uses.primary).ok_or_else(|| missing("certificate", name))?;
     token_key(ceremony, &key)?;
     let token = ceremony.plan().key.get(&key).ok_or_else(|| missing("key", &key))?.token.clone();
     let session = log_in(ceremony, &token)?;

@@ -1,4 +1,4 @@
-//! Whether the keys of a new certificate do what they should, before anybody relies on them.
+//! Whether the keys of a certificate do what they should: new ones before anybody relies on them, and older ones still.
 
 use super::accept::load;
 use crate::ceremony::{Ceremony, missing};
@@ -16,15 +16,15 @@ use sequoia_openpgp::types::HashAlgorithm;
 const SESSION_KEY: usize = 32;
 
 pub(super) fn prove(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
-    let certificate = ceremony.plan().certificate.get(name).ok_or_else(|| missing("certificate", name))?.clone();
+    let uses = ceremony.plan().uses(name).ok_or_else(|| missing("certificate", name))?;
     let cert = load(ceremony, name)?;
     let mut facts = Vec::new();
-    for key in std::iter::once(&certificate.primary).chain(&certificate.signing) {
+    for key in uses.primary.iter().chain(&uses.signing) {
         let (session, uri) = on_token(ceremony, key)?;
         signs(&session, &uri, &in_certificate(&cert, &session, &uri)?)?;
         facts.push(Fact::Proof { what: format!("key {key} signs, and its signature verifies") });
     }
-    for key in &certificate.encryption {
+    for key in &uses.encryption {
         let (session, uri) = on_token(ceremony, key)?;
         opens(&session, &uri, &in_certificate(&cert, &session, &uri)?)?;
         facts.push(Fact::Proof { what: format!("key {key} opens what was encrypted to the certificate") });

@@ -20,10 +20,14 @@ pub(super) fn rollover(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure
     let at = now().into();
     let (to_vouched, _) = certify(&old, &from, &to, &user_id(&to)?, at).map_err(explain::hsm)?;
     let (from_vouched, _) = certify(&new, &to, &from, &user_id(&from)?, at).map_err(explain::hsm)?;
+    let overlap = jiff::SignedDuration::from_hours(i64::from(plan.overlap_days).saturating_mul(24));
+    let until = now().saturating_add(overlap).unwrap_or_else(|_| now()).strftime("%Y-%m-%d");
     Ok(vec![
         write(ceremony, &format!("{}.vouched.pgp", plan.to), &to_vouched)?,
         write(ceremony, &format!("{}.vouched.pgp", plan.from), &from_vouched)?,
-        Fact::Proof { what: format!("certificates {} and {} vouch for each other", plan.from, plan.to) },
+        Fact::Proof {
+            what: format!("{} and {} vouch for each other; both are good until {until}", plan.from, plan.to),
+        },
     ])
 }
 
