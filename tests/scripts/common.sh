@@ -4,6 +4,8 @@ cargo_deny_version=0.20.2
 openpgp_js=6.3.2
 rsop_version=0.12.0
 shamir_mnemonic_version=0.3.0
+# What its command line needs.
+click_version=8.1.8
 
 tools=$PWD/target/tools
 cargo_deny=$tools/bin/cargo-deny

@@ -34,6 +34,7 @@ wanted=(
     "time           command -v /usr/bin/time"
     "tar            command -v tar"
     "strace         command -v strace"
+    "shellcheck     command -v shellcheck"
     "nodejs         command -v node"
     "npm            command -v npm"
     "python3-pip    python3 -m pip --version"
@@ -101,10 +102,10 @@ if [[ ! -d $npm_modules/openpgp ]]; then
     npm install --loglevel=error --no-audit --no-fund --ignore-scripts --prefix target/tools "openpgp@$openpgp_js"
 fi
 
-if [[ ! -d $python_modules/shamir_mnemonic-$shamir_mnemonic_version.dist-info ]]; then
+if [[ ! -d $python_modules/shamir_mnemonic-$shamir_mnemonic_version.dist-info || ! -d $python_modules/click-$click_version.dist-info ]]; then
     echo "installing into target/tools: shamir-mnemonic $shamir_mnemonic_version, another SLIP-0039 (pip)"
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary :all: \
-        --upgrade --target "$python_modules" "shamir-mnemonic==$shamir_mnemonic_version"
+        --upgrade --target "$python_modules" "shamir-mnemonic==$shamir_mnemonic_version" "click==$click_version"
 fi
 
 if [[ ! -x $cargo_deny ]]; then

@@ -1,0 +1,2 @@
+//! x
+pub(crate) const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
