@@ -146,7 +146,9 @@ session() {
     [ -z "$drill" ] || assert_rehearsed "$here/$drill" "$place/drill"
     assert_rehearsed "$plan" "$rehearsal"
     verify "$rehearsal"
-    if [ ! -f "$ceremony/transcript.jsonl.sig" ]; then
+    if [ -f "$ceremony/transcript.jsonl.sig" ]; then
+        say "already held: $ceremony"
+    else
         pouch-ceremony run "$plan" --binding "$binding" --output "$ceremony"
     fi
     verify "$ceremony"
