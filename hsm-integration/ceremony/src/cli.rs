@@ -68,6 +68,11 @@ pub(crate) struct RehearseArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 
+    /// The module of the throw-away tokens; SoftHSM's unless given. Post-quantum keys need one of PKCS#11 3.2, such as
+    /// kryoptic's, which `make tools` builds.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
+
     /// Play everybody: answer Yes to all, and type back what is shown. For tests of a plan.
     #[arg(long)]
     pub(crate) unattended: bool,

@@ -9,11 +9,12 @@
 
 use crate::people::Role;
 use crate::pin::{about, random};
-use crate::plan::{Custody, Name, Plan, State, Token as TokenPlan};
+use crate::plan::{Custody, Key, KeyKind, Name, Plan, State, Token as TokenPlan};
 use crate::unattended::TYPED_PIN;
+use crate::work::key::make;
 use openpgp_pkcs11::certificate::{Builder, Keys, TokenKey};
 use openpgp_pkcs11::secrecy::{ExposeSecret as _, SecretString};
-use openpgp_pkcs11::{LoggedIn, LoginOptions, Uri, initialise_token};
+use openpgp_pkcs11::{CompositePlace, Contents, LoggedIn, LoginOptions, Uri, initialise_token, slots};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
 use pouch_platform::Dir;
@@ -57,20 +58,23 @@ struct StageKnown {
 }
 
 /// Sets the stage in `dir`, unless it was set before, and returns the file of the binding. SoftHSM must read the configuration
-/// in `dir`/tokens.
+/// in `dir`/tokens. `module` names the module of the throw-away tokens: SoftHSM's, or one that has what the plan needs.
 ///
 /// # Errors
 /// A token, key or certificate cannot be made, or the disk.
-pub fn set(plan: &Plan, dir: &Dir) -> Result<PathBuf, Failure> {
+pub fn set(plan: &Plan, dir: &Dir, module: &Uri) -> Result<PathBuf, Failure> {
     let file = dir.path().join(BINDING);
     if dir.exists(BINDING).map_err(explain::dir)? {
         return Ok(file);
     }
     Dir::open_private(dir.path().join(PAPERS)).map_err(explain::dir)?;
-    let mut stage = Stage { plan, dir, binding: StageBinding::default(), sessions: BTreeMap::new() };
-    for (name, token) in &plan.token {
+    let mut stage = Stage { plan, dir, module, binding: StageBinding::default(), sessions: BTreeMap::new() };
+    let (empty, others): (Vec<_>, Vec<_>) = plan.token.iter().partition(|(_, token)| token.state == State::Empty);
+    for (name, token) in others {
         stage.token(name, token)?;
     }
+    stage.keys()?;
+    stage.empty(&empty)?;
     for name in plan.known.keys() {
         stage.known(name)?;
     }
@@ -85,46 +89,63 @@ pub fn set(plan: &Plan, dir: &Dir) -> Result<PathBuf, Failure> {
 struct Stage<'a> {
     plan: &'a Plan,
     dir: &'a Dir,
+    module: &'a Uri,
     binding: StageBinding,
     sessions: BTreeMap<Name, LoggedIn>,
 }
 
 impl Stage<'_> {
+    /// A token that is there before the ceremony.
     fn token(&mut self, name: &Name, token: &TokenPlan) -> Result<(), Failure> {
-        let mut uri = Uri::token_of_module(&token.label, "softhsm2");
-        let file =
-            |custody: Option<Custody>, kind: &str| (custody == Some(Custody::File)).then(|| format!("{name}.{kind}"));
-        let user_pin_file = file(Some(token.user_pin), "pin");
-        if token.state == State::Empty {
-            uri = Uri::of_module("softhsm2");
-        } else {
-            let pin = self.pin(name, token, user_pin_file.as_deref())?;
-            let so_pin = SecretString::from(TYPED_PIN);
-            let module = Uri::of_module("softhsm2");
-            let made = initialise_token(&module, None, &token.label, &so_pin, &pin).map_err(explain::hsm)?;
-            if token.state == State::Ready {
-                let mut prompt = Known(pin);
-                let options = LoginOptions { prompt: Some(&mut prompt), credential: "", ..LoginOptions::default() };
-                let session = made.login(options).map_err(explain::hsm)?;
-                for key in self.plan.key.values().filter(|key| key.before && key.token == *name) {
-                    session.generate(key.algorithm, &key.label, key.id.bytes()).map_err(explain::hsm)?;
-                }
-                self.sessions.insert(name.clone(), session);
-            }
+        let pin = self.pin(name, token)?;
+        let so_pin = SecretString::from(TYPED_PIN);
+        let made = initialise_token(self.module, None, &token.label, &so_pin, &pin).map_err(explain::hsm)?;
+        self.bind(name, token, &made.uri().reached_as(self.module));
+        if token.state == State::Ready {
+            let mut prompt = Known(pin);
+            let options = LoginOptions { prompt: Some(&mut prompt), credential: "", ..LoginOptions::default() };
+            self.sessions.insert(name.clone(), made.login(options).map_err(explain::hsm)?);
         }
-        let so_pin_file = file(token.so_pin, "so-pin");
-        self.binding.token.insert(name.clone(), StageToken { uri: uri.to_string(), user_pin_file, so_pin_file });
         Ok(())
     }
 
+    /// The keys from before.
+    fn keys(&mut self) -> Result<(), Failure> {
+        for key in self.plan.key.values().filter(|key| key.before) {
+            let second = key.pq_token.as_ref().and_then(|second| self.sessions.get(second));
+            if let Some(session) = self.sessions.get(&key.token) {
+                make(key, session, second)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tokens that the ceremony initialises: a slot for each, where the module shows so many; SoftHSM shows one at a time.
+    fn empty(&mut self, tokens: &[(&Name, &TokenPlan)]) -> Result<(), Failure> {
+        let there = slots(self.module, None).map_err(explain::hsm)?;
+        let free = there.iter().filter(|slot| matches!(slot.contents, Ok(Contents::Uninitialised)));
+        let free: Vec<Uri> = free.map(|slot| slot.uri().reached_as(self.module)).collect();
+        for (at, (name, token)) in tokens.iter().enumerate() {
+            let uri = if free.len() < tokens.len() { self.module } else { free.get(at).unwrap_or(self.module) };
+            self.bind(name, token, uri);
+        }
+        Ok(())
+    }
+
+    fn bind(&mut self, name: &Name, token: &TokenPlan, uri: &Uri) {
+        let file = |custody: Option<Custody>, file: String| (custody == Some(Custody::File)).then_some(file);
+        let user_pin_file = file(Some(token.user_pin), pin_file(name));
+        let so_pin_file = file(token.so_pin, format!("{name}.so-pin"));
+        self.binding.token.insert(name.clone(), StageToken { uri: uri.to_string(), user_pin_file, so_pin_file });
+    }
+
     /// The PIN that a token has before the ceremony, given to those who hold it.
-    fn pin(&self, name: &Name, token: &TokenPlan, file: Option<&str>) -> Result<SecretString, Failure> {
+    fn pin(&self, name: &Name, token: &TokenPlan) -> Result<SecretString, Failure> {
         match token.user_pin {
             Custody::Typed => Ok(SecretString::from(TYPED_PIN)),
             Custody::File => {
                 let pin = random()?;
-                let file = file.unwrap_or_default();
-                self.dir.replace_file(file, pin.expose_secret().as_bytes()).map_err(explain::dir)?;
+                self.dir.replace_file(pin_file(name), pin.expose_secret().as_bytes()).map_err(explain::dir)?;
                 Ok(pin)
             }
             Custody::Quorum => {
@@ -177,7 +198,18 @@ impl Stage<'_> {
     fn key(&self, name: &Name) -> Option<TokenKey> {
         let key = self.plan.key.get(name)?;
         let session = self.sessions.get(&key.token)?;
-        Some(session.key(&session.token().uri().with_object(&key.label)))
+        let uri = session.token().uri().with_object(&key.label);
+        Some(match key.algorithm {
+            KeyKind::Single(_) => session.key(&uri),
+            KeyKind::Composite(_) => self.composite(key, session, &uri)?,
+        })
+    }
+
+    fn composite(&self, key: &Key, session: &LoggedIn, uri: &Uri) -> Option<TokenKey> {
+        let Some(second) = &key.pq_token else { return Some(CompositePlace::one(session, uri).into()) };
+        let second = self.sessions.get(second)?;
+        let second_uri = second.token().uri().with_object(&key.label);
+        Some(CompositePlace::split((session, uri), (second, &second_uri)).into())
     }
 
     /// A certificate of people who are not here: its secret keys are forgotten at once.
@@ -190,6 +222,10 @@ impl Stage<'_> {
         let (cert, _) = builder.set_creation_time(created).generate()?;
         Ok(cert.strip_secret_key_material())
     }
+}
+
+fn pin_file(name: &Name) -> String {
+    format!("{name}.pin")
 }
 
 /// A PIN that the stage knows.

@@ -4,7 +4,7 @@
 mod accept;
 mod certificate;
 pub(crate) mod close;
-mod key;
+pub(crate) mod key;
 mod preflight;
 mod proof;
 mod replace;
@@ -28,7 +28,7 @@ pub(crate) fn perform(ceremony: &mut Ceremony<'_>, work: &Work) -> Result<Vec<Fa
         Work::Accept(name) => accept::accept(ceremony, name),
         Work::Initialise(name) => token::initialise(ceremony, name),
         Work::Generate(name) => key::generate(ceremony, name),
-        Work::Backup(name) => Err(crate::ceremony::missing("backup", name)),
+        Work::Backup(name) => key::backup(ceremony, name),
         Work::Certify(name) => certificate::make(ceremony, name),
         Work::Prove(name) => proof::prove(ceremony, name),
         Work::Revocations(name) => certificate::revocations(ceremony, name),

@@ -2,6 +2,7 @@
 
 use crate::cli::{RehearseArgs, RunArgs};
 use crate::terminal::Terminal;
+use openpgp_pkcs11::Uri;
 use pouch_ceremony::binding::Binding;
 use pouch_ceremony::ceremony::{Ceremony, Occasion};
 use pouch_ceremony::dialog::Dialog;
@@ -24,7 +25,14 @@ pub(crate) fn rehearse(arguments: &RehearseArgs, output: &Output) -> Result<Exit
     start_with_config(&arguments.output.join(TOKENS), true)?;
     let _lock = Lock::acquire(&dir, "lock").map_err(explain::lock)?;
     output.note("REHEARSAL on throw-away tokens: the keys protect nothing, and PINs and papers lie in the folder");
-    let file = rehearsal::set(&reviewed.plan, &dir)?;
+    let module = match &arguments.module {
+        None => Uri::of_module("softhsm2"),
+        Some(path) => {
+            let path = std::path::absolute(path).map_err(explain::input(path))?;
+            Uri::default().with_module_path(&path.to_string_lossy())
+        }
+    };
+    let file = rehearsal::set(&reviewed.plan, &dir, &module)?;
     let (binding, digest) = Binding::load(&file, &reviewed.plan)?;
     let occasion = Occasion { reviewed, binding, binding_digest: digest, mode: Mode::Rehearsal };
     if arguments.unattended {

@@ -1,9 +1,9 @@
 //! Whether a plan can be carried out, as far as the plan alone tells. Every problem is named by its field.
 
-use super::{Certificate, Custody, Key, Known, Name, Plan, State, Uses, VERSION};
-use openpgp_pkcs11::{Algorithm, Usage};
+use super::{Certificate, Custody, Key, KeyKind, Known, Name, Plan, State, Uses, VERSION};
 use pouch_console::config::ConfigError;
 use pouch_console::{Exit, Explain, Failure};
+use pouch_format::Profile;
 use std::path::PathBuf;
 
 /// Longest title, purpose and reason, in bytes.
@@ -154,6 +154,19 @@ impl Check<'_> {
                 ),
                 (None, false) => {}
             }
+            self.composite(name, key);
+        }
+    }
+
+    fn composite(&mut self, name: &Name, key: &Key) {
+        let field = |what: &str| format!("key.{name}.{what}");
+        let composite = key.algorithm.is_composite();
+        let one = "the halves of a composite key are not copied; make a second key in the backup token";
+        self.unless(!(composite && key.exportable), field("exportable"), one);
+        if let Some(token) = &key.pq_token {
+            self.token(field("pq_token"), token);
+            self.unless(*token != key.token, field("pq_token"), "is the token of the other half");
+            self.unless(composite, field("pq_token"), format!("{} has no post-quantum half", key.algorithm));
         }
     }
 
@@ -172,7 +185,7 @@ impl Check<'_> {
     }
 
     /// A key that can be used so; the key's algorithm decides.
-    fn key(&mut self, field: String, name: &Name, does: &str, can: fn(Algorithm) -> bool) {
+    fn key(&mut self, field: String, name: &Name, does: &str, can: fn(KeyKind) -> bool) {
         match self.plan.key.get(name) {
             None => self.unless(false, field, format!("\"{name}\" is no key of this plan")),
             Some(key) => self.unless(
@@ -188,13 +201,14 @@ impl Check<'_> {
             let field = |what: &str| format!("certificate.{name}.{what}");
             self.text(field("user_id"), &certificate.user_id, 255);
             self.unless(!self.plan.known.contains_key(name), format!("certificate.{name}"), "is under [known] too");
-            self.key(field("primary"), &certificate.primary, "sign", signs);
+            self.key(field("primary"), &certificate.primary, "sign", KeyKind::signs);
             if let Some(signing) = &certificate.signing {
-                self.key(field("signing"), signing, "sign", signs);
+                self.key(field("signing"), signing, "sign", KeyKind::signs);
             }
             for key in &certificate.encryption {
-                self.key(field("encryption"), key, "open", opens);
+                self.key(field("encryption"), key, "open", KeyKind::opens);
             }
+            self.profile(name, certificate);
             for key in keys_of(certificate) {
                 let uses = keys_of(certificate).filter(|other| *other == key).count();
                 self.unless(
@@ -220,6 +234,16 @@ impl Check<'_> {
         }
     }
 
+    /// What makes a certificate post-quantum is that all of its keys are.
+    fn profile(&mut self, name: &Name, certificate: &Certificate) {
+        let wanted = self.plan.profile == Profile::Rfc9980;
+        for key in keys_of(certificate) {
+            let Some(kind) = self.plan.key.get(key).map(|key| key.algorithm) else { continue };
+            let what = format!("key {key} is {kind}, which is not of profile {}", self.plan.profile.as_str());
+            self.unless(kind.is_composite() == wanted, format!("certificate.{name}"), what);
+        }
+    }
+
     fn known(&mut self, name: &Name, known: &Known) {
         let others = known.signing.is_some() || !known.encryption.is_empty();
         let missing = "is missing: other keys of the certificate are named";
@@ -229,7 +253,7 @@ impl Check<'_> {
         let opening = known.encryption.iter().map(|key| ("encryption", key, "open"));
         for (field, key, does) in signing.chain(opening) {
             let field = format!("known.{name}.{field}");
-            self.key(field.clone(), key, does, if does == "sign" { signs } else { opens });
+            self.key(field.clone(), key, does, if does == "sign" { KeyKind::signs } else { KeyKind::opens });
             let before = self.plan.key.get(key).is_none_or(|key| key.before);
             self.unless(before, field, format!("key {key} is made in this ceremony"));
         }
@@ -296,14 +320,6 @@ impl Check<'_> {
 
 fn keys_of(certificate: &Certificate) -> impl Iterator<Item = &Name> {
     std::iter::once(&certificate.primary).chain(&certificate.signing).chain(&certificate.encryption)
-}
-
-fn signs(algorithm: Algorithm) -> bool {
-    algorithm.usages().contains(&Usage::Sign)
-}
-
-fn opens(algorithm: Algorithm) -> bool {
-    algorithm.usages().iter().any(|usage| [Usage::Decrypt, Usage::Derive].contains(usage))
 }
 
 #[cfg(test)]

@@ -4,15 +4,16 @@
 //! bytes, with the same digest, are rehearsed on a throw-away token and run on the HSM.
 
 mod check;
+mod kind;
 mod name;
 
 pub use check::{PlanError, Problem};
+pub use kind::{KeyKind, KindError};
 pub use name::{Hex, Name, NameError};
 
-use openpgp_pkcs11::Algorithm;
 use openpgp_pkcs11::certificate::Reason;
 use pouch_console::config;
-use pouch_format::{Fingerprint, Profile, RegistryName, Sha256Digest};
+use pouch_format::{Fingerprint, Profile, RegistryName, Sha256Digest, profile_by_word};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,6 +32,7 @@ pub struct Plan {
     /// Why it is held.
     pub purpose: String,
     /// Which OpenPGP the new keys speak.
+    #[serde(deserialize_with = "profile_by_word")]
     pub profile: Profile,
     /// Who must be there.
     pub people: People,
@@ -121,8 +123,7 @@ pub struct Key {
     /// The token that holds it.
     pub token: Name,
     /// Its algorithm.
-    #[serde(with = "algorithm")]
-    pub algorithm: Algorithm,
+    pub algorithm: KeyKind,
     /// `CKA_LABEL`
     pub label: String,
     /// `CKA_ID`, in hexadecimal.
@@ -135,6 +136,8 @@ pub struct Key {
     pub exportable: bool,
     /// The token that gets the copy.
     pub backup: Option<Name>,
+    /// The token that holds the post-quantum half of a composite key, where `token` cannot: weaker than both in one.
+    pub pq_token: Option<Name>,
 }
 
 /// A certificate to be made.
@@ -266,19 +269,6 @@ impl Plan {
             signing: signing.clone(),
             encryption: encryption.clone(),
         })
-    }
-}
-
-mod algorithm {
-    use super::{Algorithm, Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(algorithm: &Algorithm, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(algorithm.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -3,8 +3,9 @@
 use super::accept::{self, facts};
 use crate::ceremony::{Ceremony, missing, now, version};
 use crate::pin::log_in;
-use crate::plan::Name;
+use crate::plan::{KeyKind, Name};
 use crate::transcript::{Fact, Mode};
+use openpgp_pkcs11::CompositePlace;
 use openpgp_pkcs11::certificate::{Builder, Keys, Revocation, TokenKey, armor_revocation, revoke};
 use pouch_cli::explain;
 use pouch_console::Failure;
@@ -36,11 +37,20 @@ pub(super) fn make(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>
     facts(ceremony, name, &cert)
 }
 
-/// A key of the plan, on its token.
+/// A key of the plan, on its token, or on two.
 pub(super) fn token_key(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<TokenKey, Failure> {
-    let token = ceremony.plan().key.get(name).ok_or_else(|| missing("key", name))?.token.clone();
-    let session = log_in(ceremony, &token)?;
-    Ok(session.key(&ceremony.key_uri(name)?))
+    let key = ceremony.plan().key.get(name).ok_or_else(|| missing("key", name))?.clone();
+    let session = log_in(ceremony, &key.token)?;
+    let uri = ceremony.key_uri(name)?;
+    Ok(match (key.algorithm, &key.pq_token) {
+        (KeyKind::Single(_), _) => session.key(&uri),
+        (KeyKind::Composite(_), None) => CompositePlace::one(&session, &uri).into(),
+        (KeyKind::Composite(_), Some(second)) => {
+            let second_session = log_in(ceremony, second)?;
+            let second_uri = ceremony.token_uri(second)?.with_object(&key.label);
+            CompositePlace::split((&session, &uri), (&second_session, &second_uri)).into()
+        }
+    })
 }
 
 /// Revocations for each reason, while the key is at hand: on the day they are needed it may not be.

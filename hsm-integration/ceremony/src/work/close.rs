@@ -6,10 +6,9 @@ use super::proof::in_certificate;
 use crate::ceremony::{Ceremony, missing, now};
 use crate::dialog::spoken;
 use crate::people::Role;
-use crate::pin::log_in;
 use crate::plan::Name;
 use crate::transcript::{Ending, Event, FILE, SIGNATURE_FILE};
-use openpgp_pkcs11::TokenSigner;
+use openpgp_pkcs11::KeySigner;
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
 use sequoia_openpgp::Packet;
@@ -44,7 +43,7 @@ pub(crate) fn sign_closed(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
     sign(ceremony, signer)
 }
 
-fn sign(ceremony: &mut Ceremony<'_>, mut signer: TokenSigner) -> Result<(), Failure> {
+fn sign(ceremony: &mut Ceremony<'_>, mut signer: KeySigner) -> Result<(), Failure> {
     let bytes = ceremony.transcript.dir().read_bounded(FILE, MAX_BYTES).map_err(explain::dir)?;
     let made: SystemTime = now().into();
     let signature = SignatureBuilder::new(SignatureType::Binary)
@@ -66,13 +65,10 @@ fn unsigned(error: &sequoia_openpgp::anyhow::Error) -> Failure {
         .hint("nothing is lost; look at the token, and run the same command: it makes the signature")
 }
 
-fn signer(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<TokenSigner, Failure> {
+fn signer(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<KeySigner, Failure> {
     let uses = ceremony.plan().uses(name).ok_or_else(|| missing("certificate", name))?;
     let key = uses.signing.or(uses.primary).ok_or_else(|| missing("certificate", name))?;
-    token_key(ceremony, &key)?;
-    let token = ceremony.plan().key.get(&key).ok_or_else(|| missing("key", &key))?.token.clone();
-    let session = log_in(ceremony, &token)?;
-    let uri = ceremony.key_uri(&key)?;
-    let public = in_certificate(&load(ceremony, name)?, &session, &uri)?;
-    session.signer(&uri, &public).map_err(explain::hsm)
+    let held = token_key(ceremony, &key)?;
+    let public = in_certificate(&load(ceremony, name)?, &held, &key)?;
+    held.signer(&public).map_err(explain::hsm)
 }

@@ -3,10 +3,10 @@
 use super::CertificateError;
 use crate::{
     OpenPgpKey,
-    composite::{Composite, CompositePlace},
+    composite::{Composite, CompositePlace, CompositePublic},
     holder::{KeyDecryptor, KeySigner},
     key::KeyError,
-    public::KeyVersion,
+    public::{KeyVersion, PublicKey},
     session::LoggedIn,
     uri::Uri,
 };
@@ -90,6 +90,27 @@ impl TokenKey {
             Place::Single(token, uri) => KeyDecryptor::Single(Box::new(token.decryptor(uri, certificate_key)?)),
             Place::Composite(place) => KeyDecryptor::Composite(Box::new(place.decryptor(certificate_key)?)),
         })
+    }
+
+    /// The key of `cert` that this key is, if it is one of its keys.
+    ///
+    /// # Errors
+    /// [`KeyError`]: not found, two found, or the token keeps no public half.
+    pub fn in_certificate(&self, cert: &Cert) -> Result<Option<OpenPgpKey>, KeyError> {
+        for key in cert.keys().map(|key| key.key().clone().role_into_unspecified()) {
+            let same = match (&self.0, Composite::of_openpgp(&key)) {
+                (Place::Single(token, uri), None) => PublicKey::of_openpgp(&key) == Some(token.public_key(uri)?),
+                (Place::Composite(place), Some(composite)) => {
+                    // A place of halves that sign has none that open, and the other way.
+                    place.public(composite).ok().is_some_and(|public| CompositePublic::of_openpgp(&key) == Some(public))
+                }
+                _ => false,
+            };
+            if same {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
     }
 
     /// Signs for the primary key of `cert`, which must be this key.
