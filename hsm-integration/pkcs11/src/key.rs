@@ -91,9 +91,23 @@ pub(crate) fn bind(
     certificate_key: &OpenPgpKey,
     usage: Usage,
 ) -> Result<PrivateKey, KeyError> {
+    let key = bind_asking(session, token, uri, certificate_key, usage)?;
+    key.assert_usage(session, usage)?;
+    Ok(key)
+}
+
+/// As [`bind`], also for a key that wants the PIN for every use.
+pub(crate) fn bind_asking(
+    session: &Session,
+    token: &Uri,
+    uri: &Uri,
+    certificate_key: &OpenPgpKey,
+    usage: Usage,
+) -> Result<PrivateKey, KeyError> {
     let key = find_private(session, token, uri)?;
     key.assert_type(&material(certificate_key)?)?;
-    key.assert_fit(session, usage)?;
+    key.assert_confined(session)?;
+    key.assert_meant(session, usage)?;
     match public_half(session, &key)? {
         Some(public) => assert_same(&public, certificate_key)?,
         // Signatures are verified with the certificate's key, so a wrong one cannot pass; a wrong decryption key

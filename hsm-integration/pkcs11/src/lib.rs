@@ -89,7 +89,7 @@ pub use pin::{DEFAULT_CREDENTIAL, LoginError, LoginOptions, PinError, PinPrompt}
 pub use public::{KeyVersion, PublicKey};
 pub use secrecy;
 pub use session::{LoggedIn, Operations, operations};
-pub use signer::{SignError, TokenSigner};
+pub use signer::{SharedPrompt, SignError, TokenSigner};
 pub use status::{PinState, TokenStatus};
 pub use uri::{ObjectType, Uri, UriError};
 

@@ -237,25 +237,32 @@ pub(crate) fn obtain(
     pin_source: Option<&str>,
     options: &mut LoginOptions<'_>,
 ) -> Result<Option<SecretString>, LoginError> {
-    let no_pin = || LoginError::NoPin { token: status.uri(), credential: options.credential.to_owned() };
-    let prompt_failed = |error: io::Error| LoginError::Prompt { reason: error.to_string() };
     if status.pinpad {
-        let Some(prompt) = options.prompt.as_deref_mut() else { return Err(no_pin()) };
-        prompt.announce_pinpad(status).map_err(prompt_failed)?;
-        return Ok(None);
+        return ask(status, options);
     }
     let (pin, origin) = if let Some(source) = pin_source {
         let path = file_of(source)?;
         (read_pin(&path, Access::Owner)?, path.display().to_string())
     } else if let Some(path) = credential(std::env::var_os("CREDENTIALS_DIRECTORY"), options.credential) {
         (read_pin(&path, Access::Credential)?, path.display().to_string())
-    } else if let Some(prompt) = options.prompt.as_deref_mut() {
-        let pin = prompt.ask(status).map_err(prompt_failed)?;
-        (pin.ok_or_else(|| LoginError::GivenUp { token: status.uri() })?, "the prompt".to_owned())
     } else {
-        return Err(no_pin());
+        return ask(status, options);
     };
     assert_fit(&pin, &origin, status)?;
+    Ok(Some(pin))
+}
+
+/// The PIN from the human, or `None` when it is typed at the token's own pinpad.
+pub(crate) fn ask(status: &TokenStatus, options: &mut LoginOptions<'_>) -> Result<Option<SecretString>, LoginError> {
+    let no_pin = || LoginError::NoPin { token: status.uri(), credential: options.credential.to_owned() };
+    let failed = |error: io::Error| LoginError::Prompt { reason: error.to_string() };
+    let prompt = options.prompt.as_deref_mut().ok_or_else(no_pin)?;
+    if status.pinpad {
+        prompt.announce_pinpad(status).map_err(failed)?;
+        return Ok(None);
+    }
+    let pin = prompt.ask(status).map_err(failed)?.ok_or_else(|| LoginError::GivenUp { token: status.uri() })?;
+    assert_fit(&pin, "the prompt", status)?;
     Ok(Some(pin))
 }
 

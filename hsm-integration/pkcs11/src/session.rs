@@ -9,7 +9,7 @@ use crate::{
     open::Token,
     pin::{self, LoginError, LoginOptions},
     public::PublicKey,
-    signer::TokenSigner,
+    signer::{SharedPrompt, TokenSigner},
     uri::Uri,
 };
 use cryptoki::{
@@ -22,6 +22,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 static SIGNATURES: AtomicU64 = AtomicU64::new(0);
@@ -109,7 +110,7 @@ impl Shared {
         T: Send + 'static,
         E: From<DeviceError> + Send + 'static,
     {
-        self.in_turn(call, move |shared, session| work(session, shared.token.uri()))
+        self.in_turn(call, self.token.deadlines.answer, move |shared, session| work(session, shared.token.uri()))
     }
 
     /// Private-key work.
@@ -118,19 +119,28 @@ impl Shared {
         call: &str,
         work: impl FnOnce(&Session) -> Result<T, Binding> + Send + 'static,
     ) -> Result<T, DeviceError> {
-        self.in_turn(call, move |_, session| Ok(work(session)?))
+        self.in_turn(call, self.token.deadlines.answer, move |_, session| Ok(work(session)?))
+    }
+
+    /// Private-key work for which a person may have to type a PIN at the token.
+    pub(crate) fn operate_with_person<T: Send + 'static>(
+        self: &Arc<Self>,
+        call: &str,
+        work: impl FnOnce(&Session) -> Result<T, Binding> + Send + 'static,
+    ) -> Result<T, DeviceError> {
+        self.in_turn(call, self.token.deadlines.person, move |_, session| Ok(work(session)?))
     }
 
     fn in_turn<T, E>(
         self: &Arc<Self>,
         call: &str,
+        limit: Duration,
         work: impl FnOnce(&Self, &Session) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DeviceError> + Send + 'static,
     {
-        let limit = self.token.deadlines.answer;
         if self.silent.load(Ordering::Relaxed) {
             return Err(DeviceError::silent(call, limit).into());
         }
@@ -225,7 +235,22 @@ impl LoggedIn {
     /// [`KeyError`]: not found, two found, exportable, not for signing, another type, or the public half on the
     /// token is not the certificate's key.
     pub fn signer(&self, uri: &Uri, certificate_key: &OpenPgpKey) -> Result<TokenSigner, KeyError> {
-        TokenSigner::new(self, uri, certificate_key)
+        TokenSigner::new(self, uri, certificate_key, None)
+    }
+
+    /// As [`LoggedIn::signer`], but takes a key that wants the PIN for every signature too: each signature asks `prompt` for
+    /// it, tries it once and forgets it. Whether the token can do that shows with the first signature
+    /// ([`SignError::NotInParts`](crate::SignError::NotInParts)). Other keys never ask.
+    ///
+    /// # Errors
+    /// [`KeyError`] as for [`LoggedIn::signer`].
+    pub fn signer_asking(
+        &self,
+        uri: &Uri,
+        certificate_key: &OpenPgpKey,
+        prompt: SharedPrompt,
+    ) -> Result<TokenSigner, KeyError> {
+        TokenSigner::new(self, uri, certificate_key, Some(prompt))
     }
 
     /// Binds the private key that `uri` names to the certificate key that it must belong to.

@@ -1,10 +1,15 @@
 //! Signatures made by a token, each verified in software before it is handed out.
 
+mod each_time;
+
+pub use each_time::SharedPrompt;
+
 use crate::{
     OpenPgpKey,
     device::DeviceError,
     error::{Explain, Explanation, Kind},
     key::{self, KeyError, PrivateKey, Usage},
+    pin::LoginError,
     public::PublicKey,
     session::{LoggedIn, Operation, Shared, count},
     uri::Uri,
@@ -14,6 +19,7 @@ use cryptoki::mechanism::{
     dsa::{HedgeType, SignAdditionalContext},
     eddsa::{EddsaParams, EddsaSignatureScheme},
 };
+use each_time::EachTime;
 use sequoia_openpgp::{
     crypto::{
         Signer,
@@ -62,6 +68,19 @@ pub enum SignError {
         /// Fingerprint of the certificate key.
         fingerprint: String,
     },
+    /// The PIN for this one signature was not asked for, not given, or must not be tried.
+    #[error(transparent)]
+    Pin(#[from] LoginError),
+    /// The key wants its PIN between beginning and end of a signature, and the token does not take signatures in parts.
+    #[error(
+        "token key {key} wants the PIN for every signature, in a way that cannot be reached with this token: {source}"
+    )]
+    NotInParts {
+        /// The key.
+        key: Uri,
+        /// The call that failed.
+        source: DeviceError,
+    },
     /// The token failed.
     #[error("signing with token key {key}: {source}")]
     Device {
@@ -76,6 +95,12 @@ impl Explain for SignError {
     fn explain(&self) -> Explanation {
         match self {
             Self::Device { source, .. } => source.explain(),
+            Self::Pin(error) => error.explain(),
+            Self::NotInParts { .. } => Explanation::new(
+                "HSM-KEY-ALWAYS-PIN",
+                Kind::Refused,
+                "nothing was signed; make a key that the login of the session is enough for",
+            ),
             Self::Hash { .. } | Self::DigestLength { .. } => {
                 Explanation::new("HSM-HASH", Kind::Usage, "sign with SHA-256, SHA-384 or SHA-512")
             }
@@ -95,10 +120,16 @@ pub struct TokenSigner {
     key: PrivateKey,
     material: PublicKey,
     public: OpenPgpKey,
+    each_time: Option<EachTime>,
 }
 
 impl TokenSigner {
-    pub(crate) fn new(logged_in: &LoggedIn, uri: &Uri, certificate_key: &OpenPgpKey) -> Result<Self, KeyError> {
+    pub(crate) fn new(
+        logged_in: &LoggedIn,
+        uri: &Uri,
+        certificate_key: &OpenPgpKey,
+        prompt: Option<SharedPrompt>,
+    ) -> Result<Self, KeyError> {
         let material = key::material(certificate_key)?;
         if !certificate_key.pk_algo().for_signing() {
             return Err(KeyError::Unsupported {
@@ -107,11 +138,17 @@ impl TokenSigner {
             });
         }
         let shared = Arc::clone(&logged_in.shared);
-        let (wanted, certificate) = (uri.clone(), certificate_key.clone());
-        let key = shared.look("looking for the key", move |session, token| {
-            key::bind(session, token, &wanted, &certificate, Usage::Sign)
+        let (wanted, certificate, asks) = (uri.clone(), certificate_key.clone(), prompt.is_some());
+        let (key, each_time) = shared.look("looking for the key", move |session, token| {
+            if !asks {
+                return Ok((key::bind(session, token, &wanted, &certificate, Usage::Sign)?, false));
+            }
+            let key = key::bind_asking(session, token, &wanted, &certificate, Usage::Sign)?;
+            let each_time = key.wants_pin_each_time(session)?;
+            Ok::<_, KeyError>((key, each_time))
         })?;
-        Ok(Self { shared, key, material, public: certificate_key.clone() })
+        let each_time = prompt.filter(|_| each_time).map(EachTime);
+        Ok(Self { shared, key, material, public: certificate_key.clone(), each_time })
     }
 
     /// The key on the token, with all names it has.
@@ -146,17 +183,23 @@ impl TokenSigner {
             PublicKey::P384(_) => leftmost(digest, 48),
             _ => digest.to_vec(),
         };
-        count(Operation::Sign);
-        let (handle, material) = (self.key.handle, self.material.clone());
-        let raw = self
-            .shared
-            .operate("signing", move |session| session.sign(&mechanism(&material), handle, &input))
-            .map_err(|source| SignError::Device { key: self.key.uri.clone(), source })?;
+        let raw = match &self.each_time {
+            None => self.ask(&input)?,
+            Some(each_time) => each_time.ask(self, &input)?,
+        };
         let verified = self.to_mpis(&raw).and_then(|signature| self.verified(signature, hash, digest));
         if verified.is_err() {
             self.shared.distrust();
         }
         verified
+    }
+
+    /// The token's bytes, when the login of the session is enough.
+    fn ask(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
+        count(Operation::Sign);
+        let (handle, material, input) = (self.key.handle, self.material.clone(), input.to_vec());
+        let signed = self.shared.operate("signing", move |session| session.sign(&mechanism(&material), handle, &input));
+        signed.map_err(|source| SignError::Device { key: self.key.uri.clone(), source })
     }
 
     fn verified(&self, made: mpi::Signature, hash: HashAlgorithm, digest: &[u8]) -> Result<mpi::Signature, SignError> {

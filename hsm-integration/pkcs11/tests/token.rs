@@ -13,10 +13,11 @@ mod common;
 use common::{raw::*, *};
 use cryptoki::object::{Attribute, ObjectClass};
 use openpgp_pkcs11::{
-    Algorithm, Explain, GenerateError, KeyError, KeyVersion, Kind, LoginError, LoginOptions, OpenError, PinState,
-    SignError, Token, initialise_token, operations, secrecy::SecretString,
+    Algorithm, Explain, GenerateError, KeyError, KeyVersion, Kind, LoginError, LoginOptions, OpenError, PinPrompt,
+    PinState, SignError, Token, TokenStatus, initialise_token, operations, secrecy::SecretString,
 };
 use sequoia_openpgp::types::HashAlgorithm;
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn a_wrong_pin_is_tried_once() {
@@ -216,6 +217,53 @@ fn keys_that_want_a_pin_each_time_are_refused() {
         let error = token.signer(&uri, &key).unwrap_err();
         assert!(matches!(error, KeyError::AlwaysAuthenticate { .. }), "{error}");
         assert_eq!(error.explain().id, "HSM-KEY-ALWAYS-PIN");
+    });
+}
+
+/// Gives the PINs in their order, and nothing when there are no more.
+struct Prompt(Vec<&'static str>);
+
+impl PinPrompt for Prompt {
+    fn ask(&mut self, _: &TokenStatus) -> std::io::Result<Option<SecretString>> {
+        Ok(if self.0.is_empty() { None } else { Some(SecretString::from(self.0.remove(0))) })
+    }
+
+    fn announce_pinpad(&mut self, _: &TokenStatus) -> std::io::Result<()> {
+        panic!("no pinpad here")
+    }
+}
+
+#[test]
+fn a_key_that_wants_a_pin_each_time_signs_where_its_token_signs_in_parts() {
+    with_module("a_key_that_wants_a_pin_each_time_signs_where_its_token_signs_in_parts", |bench| {
+        let token = bench.logged_in("home");
+        let confined = [Attribute::Sign(true), Attribute::Sensitive(true), Attribute::Extractable(false)];
+        let private = [&confined[..], &[Attribute::Private(true), Attribute::AlwaysAuthenticate(true)]].concat();
+        make_key(&raw_session(token.token()), "each-time", 1, &private);
+        let uri = bench.uri("home").with_object("each-time");
+        let key = token.public_key(&uri).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
+        let prompt = Arc::new(Mutex::new(Prompt(vec![PIN, PIN, "wrong-pin", PIN])));
+        let signer = token.signer_asking(&uri, &key, prompt.clone()).unwrap();
+        let sign = || signer.try_sign(HashAlgorithm::SHA256, &[7; 32]);
+        let before = operations();
+        if bench.module != Module::Tpm {
+            let error = sign().unwrap_err();
+            assert!(matches!(error, SignError::NotInParts { .. }), "{error}");
+            assert_eq!((error.explain().id, error.explain().kind), ("HSM-KEY-ALWAYS-PIN", Kind::Refused));
+            return;
+        }
+        for _ in 0..2 {
+            key.verify(&sign().unwrap(), HashAlgorithm::SHA256, &[7; 32]).unwrap();
+        }
+        assert_eq!(sign().unwrap_err().explain().id, "HSM-PIN-INCORRECT");
+        sign().unwrap();
+        assert_eq!(operations().logins - before.logins, 4, "each was tried once");
+        let error = sign().unwrap_err();
+        assert!(matches!(error, SignError::Pin(LoginError::GivenUp { .. })), "{error}");
+        // Other keys never ask.
+        let other = generate(&token, Algorithm::P256, "other", 2);
+        let key = token.public_key(&other).unwrap().to_signing_key(KeyVersion::V6, created()).unwrap();
+        token.signer_asking(&other, &key, prompt).unwrap().try_sign(HashAlgorithm::SHA256, &[7; 32]).unwrap();
     });
 }
 

@@ -8,12 +8,6 @@ use cryptoki::{
 };
 
 impl PrivateKey {
-    /// Refuses a key that could leave the token, that is not meant for `usage`, or that wants a PIN each time.
-    pub(crate) fn assert_fit(&self, session: &Session, usage: Usage) -> Result<(), KeyError> {
-        self.assert_confined(session)?;
-        self.assert_usage(session, usage)
-    }
-
     /// Refuses a key that could leave the token.
     pub(crate) fn assert_confined(&self, session: &Session) -> Result<(), KeyError> {
         // An attribute that the token does not state is as good as the wrong value.
@@ -43,13 +37,23 @@ impl PrivateKey {
 
     /// Refuses a key that is not meant for `usage`, or that wants a PIN each time.
     pub(crate) fn assert_usage(&self, session: &Session, usage: Usage) -> Result<(), KeyError> {
-        if self.flag(session, usage.attribute())? != Some(true) {
-            return Err(KeyError::Usage { key: self.uri.clone(), usage });
-        }
-        if self.flag(session, AttributeType::AlwaysAuthenticate)? == Some(true) {
+        self.assert_meant(session, usage)?;
+        if self.wants_pin_each_time(session)? {
             return Err(KeyError::AlwaysAuthenticate { key: self.uri.clone() });
         }
         Ok(())
+    }
+
+    /// Refuses a key that is not meant for `usage`.
+    pub(crate) fn assert_meant(&self, session: &Session, usage: Usage) -> Result<(), KeyError> {
+        match self.flag(session, usage.attribute())? {
+            Some(true) => Ok(()),
+            _ => Err(KeyError::Usage { key: self.uri.clone(), usage }),
+        }
+    }
+
+    pub(crate) fn wants_pin_each_time(&self, session: &Session) -> Result<bool, KeyError> {
+        Ok(self.flag(session, AttributeType::AlwaysAuthenticate)? == Some(true))
     }
 
     /// What the key is for.
