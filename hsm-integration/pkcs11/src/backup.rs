@@ -45,7 +45,8 @@ pub struct Backup {
 ///
 /// # Errors
 /// [`BackupError`]. With all but [`BackupError::LeftBehind`], nothing is left on `to`; the original is as it was, unless the
-/// very last look at it failed ([`BackupError::NotConfined`]).
+/// very last look at it failed ([`BackupError::NotConfined`]). A call that was given up (`HSM-SILENT`) may still go on behind
+/// our back: look at both tokens before another try.
 pub fn back_up(from: &LoggedIn, uri: &Uri, to: &LoggedIn) -> Result<Backup, BackupError> {
     if from.token().slot == to.token().slot && from.token().module_path == to.token().module_path {
         return Err(BackupError::SameToken { token: from.token().uri().clone() });

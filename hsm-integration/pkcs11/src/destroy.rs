@@ -80,6 +80,9 @@ impl LoggedIn {
         self.shared.look("looking for a key", move |session, token| {
             let private = key::find_private(session, token, &uri)?;
             let public_handle = key::public_handle(session, &private)?;
+            if let Some(public) = public_handle {
+                key::assert_beside(session, &private, public)?;
+            }
             // A key that cannot be understood can be destroyed all the same.
             let public = match key::public_half(session, &private) {
                 Ok(public) => public,

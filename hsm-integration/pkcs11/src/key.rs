@@ -130,10 +130,11 @@ pub(crate) fn find_private(session: &Session, token: &Uri, uri: &Uri) -> Result<
         [] => Err(KeyError::NotFound { wanted: uri.name_only(), token: token.clone() }),
         [handle] => {
             let key = describe(session, token, *handle)?;
-            // tpm2-pkcs11 gives a new key the handle of another one when a key was destroyed before.
-            let same = uri.object().is_none_or(|label| label.as_bytes() == key.label)
-                && uri.id().is_none_or(|id| id == key.id);
-            if same { Ok(key) } else { Err(KeyError::MixedUp { wanted: uri.name_only(), shown: key.uri }) }
+            if key.has_names_of(uri) {
+                Ok(key)
+            } else {
+                Err(KeyError::MixedUp { wanted: uri.name_only(), shown: key.uri })
+            }
         }
         _ => {
             let found = handles.iter().map(|&handle| describe(session, token, handle).map(|key| key.uri));
@@ -199,6 +200,20 @@ pub(crate) fn public_handle(session: &Session, key: &PrivateKey) -> Result<Optio
         [handle] => Ok(Some(*handle)),
         _ => Err(KeyError::TwoKeys { wanted: key.uri.clone(), found: vec![as_public(&key.uri); candidates.len()] }),
     }
+}
+
+/// Refuses a public half that has other names than the private half that it was found for.
+pub(crate) fn assert_beside(session: &Session, key: &PrivateKey, public: ObjectHandle) -> Result<(), KeyError> {
+    let shown = describe(session, &key.uri, public)?;
+    let names = key.uri.with(|uri| {
+        if uri.id.is_some() {
+            uri.object = None
+        }
+    });
+    if shown.has_names_of(&names) {
+        return Ok(());
+    }
+    Err(KeyError::MixedUp { wanted: as_public(&key.uri), shown: as_public(&shown.uri) })
 }
 
 /// Whether an object of this class has the names of `key`.

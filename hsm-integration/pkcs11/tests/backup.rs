@@ -158,6 +158,34 @@ fn a_key_made_for_a_backup_is_not_used_before() {
     });
 }
 
+/// SoftHSM and kryoptic have no wrapping in common that the binding can name. Both are said, and nothing is made.
+#[test]
+fn tokens_without_a_common_way_are_told_what_each_offers() {
+    if Module::chosen() != Module::Kryoptic {
+        // One of the three runs of the suite is enough, and this is the one that has both modules.
+        assert!(Module::SoftHsm.path().is_file());
+        return;
+    }
+    let prepare =
+        |bench: &Bench, child: &mut std::process::Command| drop(Module::SoftHsm.prepare(&bench.directory, child));
+    with_module_prepared("tokens_without_a_common_way_are_told_what_each_offers", prepare, |bench| {
+        let pin = |text: &str| SecretString::from(text);
+        let home = bench.logged_in("home");
+        let other = Uri::parse("pkcs11:?module-name=softhsm2").unwrap().with_pin_file(&bench.pin_file(PIN));
+        let second = initialise_token(&other, None, "second", &pin("demo-so-pin"), &pin(PIN)).unwrap();
+        let second = login(&second.uri().reached_as(&other));
+        let made = home.generate_for_backup(Algorithm::P256, "sealing", &[1]).unwrap();
+        let error = back_up(&home, &made.uri, &second).unwrap_err();
+        let BackupError::NotOffered { wraps, unwraps, .. } = &error else { panic!("{error}") };
+        assert_eq!((&wraps[..], &unwraps[..]), (&[Wrapping::AesGcm][..], &[Wrapping::AesKeyWrapPad][..]));
+        assert!(
+            error.to_string().contains("wraps with CKM_AES_GCM, the second unwraps CKM_AES_KEY_WRAP_PAD"),
+            "{error}"
+        );
+        assert_eq!((error.explain().id, second.contents().unwrap()), ("HSM-NO-TRANSPORT", Contents::Empty));
+    });
+}
+
 /// Each call on the way fails, or says that it worked and did nothing.
 #[test]
 fn nothing_half_made_stays() {

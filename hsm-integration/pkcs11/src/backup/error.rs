@@ -129,7 +129,8 @@ impl Explain for BackupError {
                 Kind::Refused,
                 "use tokens of one kind that wrap, or make a second key on the second token, and let both be recipients",
             ),
-            Self::NotProven { .. } | Self::OpensWrongly { .. } => (
+            Self::NotProven { source, .. } => return source.explain(),
+            Self::OpensWrongly { .. } => (
                 "HSM-BACKUP-UNPROVEN",
                 Kind::Unavailable,
                 "the copy was taken away again; do not rely on these tokens for a backup",

@@ -1,13 +1,22 @@
 //! What a private key must be before it is used: confined, of the right type and use.
 
 use super::{KeyError, PrivateKey, Usage};
-use crate::{backup::BackupError, public::PublicKey};
+use crate::{backup::BackupError, public::PublicKey, uri::Uri};
 use cryptoki::{
     object::{Attribute, AttributeType, KeyType},
     session::Session,
 };
 
 impl PrivateKey {
+    /// Whether this is what was asked for: tpm2-pkcs11 gives a new key the handle of another one when a key was destroyed
+    /// before. Padding of a label is no difference.
+    pub(super) fn has_names_of(&self, uri: &Uri) -> bool {
+        let shown = String::from_utf8_lossy(&self.label);
+        let bare = |label: &'_ str| label.trim_end_matches(['\0', ' ']).len();
+        let label = uri.object().is_none_or(|label| label.get(..bare(label)) == shown.get(..bare(&shown)));
+        label && uri.id().is_none_or(|id| id == self.id)
+    }
+
     /// Refuses a key that could leave the token.
     pub(crate) fn assert_confined(&self, session: &Session) -> Result<(), KeyError> {
         // An attribute that the token does not state is as good as the wrong value.
