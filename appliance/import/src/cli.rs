@@ -223,7 +223,8 @@ Examples:
   for s in segment-*.pgp; do sq decrypt --session-key KEY \"$s\"; done | zstd -d | tar x
   for s in segment-*.pgp; do gpg --override-session-key KEY --decrypt \"$s\"; done | zstd -d | tar x
 
-The first takes any sq for profile rfc4880 and sq 1.0 or later for rfc9580, the second is for rfc4880.
+The first takes any sq for profile rfc4880 and sq 1.0 or later for rfc9580, the second is for rfc4880. For rfc9980, which is
+pqc, the format's description has a line with OpenPGP.js.
 
 Whoever holds the printed text can read this pouch, and no other. The act goes to the log, the key does not. It asks for
 exactly `Yes` at the terminal, or needs --yes-export.")]

@@ -14,8 +14,8 @@ mod common;
 
 use common::{fault::*, *};
 use openpgp_pkcs11::{
-    Algorithm, Deadlines, DecryptError, Error, Explain, KeyVersion, LoginOptions, OpenPgpKey, Token, Uri, Usage,
-    certificate::Builder,
+    Algorithm, Composite, CompositePlace, Deadlines, DecryptError, Error, Explain, KeyVersion, LoginOptions,
+    OpenPgpKey, Token, Uri, Usage, certificate::Builder,
 };
 use sequoia_openpgp::{
     crypto::SessionKey,
@@ -98,6 +98,8 @@ type Story = fn(&Uri, &Keys, u32) -> Result<(), Error>;
 struct Keys {
     signing: Vec<(String, OpenPgpKey)>,
     opening: Vec<(String, OpenPgpKey)>,
+    /// Post-quantum, where there are such: the one that signs, the one that opens.
+    composite: Option<[OpenPgpKey; 2]>,
 }
 
 fn token(uri: &Uri) -> Result<Token, Error> {
@@ -131,6 +133,42 @@ fn open(uri: &Uri, keys: &Keys, _: u32) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The place of a composite key, by its name.
+fn place(uri: &Uri, composite: Composite) -> Result<CompositePlace, Error> {
+    let uri = uri.with_object(composite.word());
+    Ok(CompositePlace::one(&token(&uri)?.login(LoginOptions::default())?, &uri))
+}
+
+fn sign_composite(uri: &Uri, keys: &Keys, _: u32) -> Result<(), Error> {
+    let [key, _] = keys.composite.as_ref().unwrap();
+    let signature = place(uri, Composite::MlDsa65Ed25519)?.signer(key)?.try_sign(HashAlgorithm::SHA512, &[7; 64])?;
+    key.verify(&signature, HashAlgorithm::SHA512, &[7; 64]).expect("a wrong signature came out");
+    Ok(())
+}
+
+fn open_composite(uri: &Uri, keys: &Keys, _: u32) -> Result<(), Error> {
+    let [_, key] = keys.composite.as_ref().unwrap();
+    let decryptor = place(uri, Composite::MlKem768X25519)?.decryptor(key)?;
+    let secret = SessionKey::from(vec![0x5a; 32]);
+    let opened = decryptor.try_decrypt(PKESK6::for_recipient(&secret, key).unwrap().esk())?;
+    assert!(opened == secret, "a wrong session key came out");
+    Ok(())
+}
+
+fn make_composite(uri: &Uri, _: &Keys, number: u32) -> Result<(), Error> {
+    let logged_in = token(uri)?.login(LoginOptions::default())?;
+    let label = format!("made-{number}");
+    let made = logged_in.generate_composite(Composite::MlDsa65Ed25519, &label, &number.to_be_bytes());
+    match made {
+        Ok(made) => {
+            let both = CompositePlace::one(&logged_in, &made.uri).public(Composite::MlDsa65Ed25519)?;
+            assert_eq!(both, made.public);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn make(uri: &Uri, _: &Keys, number: u32) -> Result<(), Error> {
@@ -187,7 +225,13 @@ fn every_function_with_every_fault() {
             let public = setup.public_key(&made(algorithm, id)).unwrap();
             (algorithm.as_str().to_owned(), public.to_encryption_key(KeyVersion::V6, created()).unwrap())
         });
-        let keys = Keys { signing: signing.collect(), opening: opening.collect() };
+        let composite = (bench.module == Module::Kryoptic).then(|| {
+            [(Composite::MlDsa65Ed25519, 0x20), (Composite::MlKem768X25519, 0x21)].map(|(composite, id)| {
+                let made = setup.generate_composite(composite, composite.word(), &[id]).unwrap();
+                made.public.to_openpgp(created()).unwrap()
+            })
+        });
+        let keys = Keys { signing: signing.collect(), opening: opening.collect(), composite };
         drop(setup);
         let uri = faulty.uri(bench);
         // Above the ids of the keys there are.
@@ -205,9 +249,13 @@ fn every_function_with_every_fault() {
             settle(before);
             (outcome, called)
         };
-        let stories = [("sign", sign as Story), ("open", open), ("make", make)];
+        let mut stories = vec![("sign", sign as Story), ("open", open), ("make", make)];
+        if keys.composite.is_some() {
+            stories.extend([("sign2", sign_composite as Story), ("open2", open_composite), ("make2", make_composite)]);
+        }
         // A session that is not closed keeps the login, and there would be no other: so that comes last.
-        let rounds = [false, true].into_iter().flat_map(|closing| stories.map(|(name, story)| (closing, name, story)));
+        let round = |closing| stories.iter().map(move |&(name, story)| (closing, name, story));
+        let rounds: Vec<_> = [false, true].into_iter().flat_map(round).collect();
         for (closing, name, story) in rounds {
             let (outcome, functions) = tell(story, "");
             assert_eq!(outcome, Outcome::Right, "{name} with a sound module");

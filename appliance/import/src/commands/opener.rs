@@ -74,7 +74,11 @@ impl Opener {
     /// The token's label and serial number, for people.
     pub(super) fn token(&self) -> Result<String, Failure> {
         let status = self.holder.token().status().map_err(hsm)?;
-        Ok(format!("\"{}\", serial {}", status.label, status.serial))
+        let second = self.holder.second_token().map(|token| token.status().map_err(hsm)).transpose()?;
+        let second = second.map_or_else(String::new, |second| {
+            format!(", and for the post-quantum half \"{}\", serial {}", second.label, second.serial)
+        });
+        Ok(format!("\"{}\", serial {}{second}", status.label, status.serial))
     }
 
     /// How the PIN will be had.

@@ -12,6 +12,11 @@ pub(crate) struct Faulty {
 
 /// Runs `body` in a process whose real module sits behind the faulty module, with one token "home".
 pub(crate) fn with_faults(test: &str, body: impl FnOnce(&Bench, &Faulty)) {
+    with_faults_of(Module::chosen(), test, body);
+}
+
+/// The same with a module that the test needs.
+pub(crate) fn with_faults_of(module: Module, test: &str, body: impl FnOnce(&Bench, &Faulty)) {
     let faulty = |bench: &Bench| Faulty {
         module: bench.directory.join("fault.so"),
         orders: bench.directory.join("orders"),
@@ -28,7 +33,7 @@ pub(crate) fn with_faults(test: &str, body: impl FnOnce(&Bench, &Faulty)) {
         fs::write(&faulty.orders, "").unwrap();
         child.env("FAULT_FILE", &faulty.orders).env("FAULT_LOG", &faulty.log).env("FAULT_MODULE", bench.module.path());
     };
-    with_module_prepared(test, prepare, |bench| {
+    with_this_module(module, test, prepare, |bench| {
         let faulty = faulty(bench);
         let pin = |text: &str| SecretString::from(text);
         let module = Uri::default().with_module_path(faulty.module.to_str().unwrap());

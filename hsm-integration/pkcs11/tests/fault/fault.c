@@ -5,6 +5,7 @@
  *   fail C_Sign 50      do not call, return this value
  *   hang C_Sign         do not call, wait until the order is gone
  *   flip C_Sign         call, then turn one bit of what the call wrote
+ *   flip C_Sign 3309    the same if it wrote so many bytes
  *   short C_Sign        call, then report one byte less
  *   first 7             fail and hang only calls whose first word, slot or session, is this
  *   flags 262144        set these bits in CK_TOKEN_INFO.flags
@@ -22,10 +23,13 @@
 typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word, word, word);
 
-enum { FUNCTIONS = 68, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_ATTRIBUTE_VALUE = 24, DECRYPT = 34, SIGN = 43 };
+enum { FUNCTIONS = 68, ALL_FUNCTIONS = 104, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_ATTRIBUTE_VALUE = 24, DECRYPT = 34, SIGN = 43 };
 enum { CLOCK_ON_TOKEN = 0x40 };
 
-static const char *const NAMES[FUNCTIONS] = {
+/* Of the functions that PKCS#11 3.0 and 3.2 added, those that are used. */
+enum { DECAPSULATE = 93 };
+
+static const char *const NAMES[ALL_FUNCTIONS] = {
     "C_Initialize", "C_Finalize", "C_GetInfo", "C_GetFunctionList", "C_GetSlotList", "C_GetSlotInfo",
     "C_GetTokenInfo", "C_GetMechanismList", "C_GetMechanismInfo", "C_InitToken", "C_InitPIN", "C_SetPIN",
     "C_OpenSession", "C_CloseSession", "C_CloseAllSessions", "C_GetSessionInfo", "C_GetOperationState",
@@ -38,11 +42,18 @@ static const char *const NAMES[FUNCTIONS] = {
     "C_DigestEncryptUpdate", "C_DecryptDigestUpdate", "C_SignEncryptUpdate", "C_DecryptVerifyUpdate",
     "C_GenerateKey", "C_GenerateKeyPair", "C_WrapKey", "C_UnwrapKey", "C_DeriveKey", "C_SeedRandom",
     "C_GenerateRandom", "C_GetFunctionStatus", "C_CancelFunction", "C_WaitForSlotEvent",
+    [DECAPSULATE] = "C_DecapsulateKey",
 };
 
 struct list {
     unsigned char version[2];
-    function functions[FUNCTIONS];
+    function functions[ALL_FUNCTIONS]; /* before 3.0 the first FUNCTIONS only */
+};
+
+struct interface {
+    const char *name;
+    void *functions;
+    word flags;
 };
 
 /* label 32, manufacturer 32, model 16, serial 16: then the flags, ten numbers, two versions, the time. */
@@ -109,8 +120,9 @@ static word call(int index, word a, word b, word c, word d, word e, word f, word
     }
     /* C_Sign and C_Decrypt: session, input, length, output, its length. */
     if ((index == SIGN || index == DECRYPT) && d) {
-        if (ordered("flip", NAMES[index], &value)) ((unsigned char *)d)[*(word *)e / 2] ^= 1;
-        if (ordered("short", NAMES[index], &value)) *(word *)e -= 1;
+        word length = *(word *)e;
+        if (ordered("flip", NAMES[index], &value) && (!value || value == length)) ((unsigned char *)d)[length / 2] ^= 1;
+        if (ordered("short", NAMES[index], &value) && (!value || value == length)) *(word *)e -= 1;
     }
     /* C_GetAttributeValue: session, object, attributes, their number. */
     if (index == GET_ATTRIBUTE_VALUE) {
@@ -134,12 +146,38 @@ static word call(int index, word a, word b, word c, word d, word e, word f, word
     X(38) X(39) X(40) X(41) X(42) X(43) X(44) X(45) X(46) X(47) X(48) X(49) X(50) X(51) X(52) X(53) X(54) X(55) \
     X(56) X(57) X(58) X(59) X(60) X(61) X(62) X(63) X(64) X(65) X(66) X(67)
 ALL(T)
+T(93)
+
+static void *module(void) {
+    const char *path = getenv("FAULT_MODULE");
+    return path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+}
+
+#define SET(n) ours.functions[n] = t##n;
+
+/* Of PKCS#11 3.2 or none: then the caller asks for the old list. */
+word C_GetInterface(unsigned char *name, unsigned char *version, struct interface **out, word flags) {
+    static struct interface interface;
+    void *all = module();
+    word (*get)(void *, void *, struct interface **, word) =
+        all ? (word (*)(void *, void *, struct interface **, word))dlsym(all, "C_GetInterface") : NULL;
+    struct interface *found = NULL;
+    *out = NULL;
+    if (!get || get(name, version, &found, flags) != 0 || !found) return 0;
+    real = found->functions;
+    if (real->version[0] < 3 || real->version[1] < 2) return 0;
+    ours = *real;
+    ALL(SET)
+    SET(93)
+    interface = *found;
+    interface.functions = &ours;
+    *out = &interface;
+    return 0;
+}
 
 word C_GetFunctionList(struct list **out) {
-#define SET(n) ours.functions[n] = t##n;
-    const char *path = getenv("FAULT_MODULE");
-    void *module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-    word (*get)(struct list **) = module ? (word (*)(struct list **))dlsym(module, "C_GetFunctionList") : NULL;
+    void *all = module();
+    word (*get)(struct list **) = all ? (word (*)(struct list **))dlsym(all, "C_GetFunctionList") : NULL;
     if (!get || get(&real) != 0) return 5;
     memcpy(ours.version, real->version, sizeof ours.version);
     ALL(SET)
