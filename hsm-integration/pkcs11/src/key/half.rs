@@ -23,7 +23,8 @@ pub(crate) fn bind_half(
 ) -> Result<PrivateKey, KeyError> {
     let key = find_half(session, token, uri, algorithm)?;
     key.assert_type(material)?;
-    key.assert_fit(session, usage)?;
+    key.assert_confined(session)?;
+    key.assert_usage(session, usage)?;
     match public_half(session, &key)? {
         Some(public) => assert_same_half(&public, material, certificate_key)?,
         None => tracing::warn!(key = %key.uri, "token keeps no public half, the certificate is believed"),
