@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use acceptance::officer::Officer;
+use acceptance::officer::{Change as Oddity, Officer};
 use acceptance::place::{Keys, Place};
 use acceptance::process::{binary, run};
 use acceptance::terminal::Terminal;
+use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
 use serde_json::Value;
 
 fn add_land(place: &Place) {
@@ -171,6 +172,10 @@ fn what_an_officer_brings_is_not_believed() {
         fs::write(&file, bytes).unwrap();
         file.to_str().unwrap().to_owned()
     };
+    // The first bytes of the digest, in front of salt and signature: nobody signs them.
+    let mut prefix = good.clone();
+    let at = prefix.len() - 64 - 33 - 2;
+    prefix[at] ^= 1;
     let mut other = good.clone();
     *other.last_mut().unwrap() ^= 1;
     let armored = {
@@ -184,6 +189,7 @@ fn what_an_officer_brings_is_not_believed() {
         (&good[..3], "COSIGN-SIGNATURE"),
         (&[], "COSIGN-SIGNATURE"),
         (&other, "COSIGN-SIGNATURE"),
+        (&prefix, "COSIGN-SIGNATURE"),
         (&armored, "COSIGN-SIGNATURE"),
         (&certificate, "COSIGN-SIGNATURE"),
         (&[good.clone(), good.clone()].concat(), "COSIGN-TWICE"),
@@ -195,6 +201,19 @@ fn what_an_officer_brings_is_not_believed() {
         (&before, "COSIGN-TWICE"),
     ] {
         refused(&place, &["land-000001", "--import", &bring(bytes)], id);
+    }
+    // What OpenPGP would let pass, and the embassy not.
+    let odd: [Oddity; 6] = [
+        |builder| builder.set_signature_validity_period(Duration::from_secs(1 << 30)),
+        |builder| builder.add_notation("no@example.org", b"x", None, true),
+        |builder| builder.set_signature_creation_time(std::time::SystemTime::now() + Duration::from_secs(3600)),
+        |builder| builder.set_intended_recipients(vec!["F0E1".repeat(16).parse()?]),
+        |builder| Ok(builder.set_hash_algo(HashAlgorithm::SHA3_512)),
+        |builder| Ok(builder.set_type(SignatureType::Text)),
+    ];
+    for (number, change) in odd.into_iter().enumerate() {
+        let signature = mets.sign_oddly(&manifest, change).unwrap_or_else(|e| panic!("{number}: {e}"));
+        refused(&place, &["land-000001", "--import", &bring(&signature)], "COSIGN-SIGNATURE");
     }
     let strange = place.path("home/stranger.pgp");
     let file = bring(&stranger.sign(&manifest).unwrap());
@@ -365,6 +384,11 @@ fn an_officer_signs_with_gnupg() {
     let fingerprint = keys.lines().find_map(|line| line.strip_prefix("fpr:::::::::")?.strip_suffix(':')).unwrap();
     place.announce("tamm", fingerprint).unwrap();
     add_land(&place);
+    gpg(&["--quick-generate-key", "DEMO weak", "rsa2048", "sign,cert", "never"]);
+    let weak = place.path("home/weak.pgp");
+    gpg(&["--output", weak.to_str().unwrap(), "--export", "DEMO weak"]);
+    let error = seal(&place, &["seal", "land", "--cosigner", weak.to_str().unwrap()]).unwrap_err();
+    assert!(error.contains("error[SEAL-CERTIFICATE]") && error.contains("RSA of 2048 bits"), "{error}");
     set_cosigners(&place, &["tamm"]);
     let sealed = json(&seal(&place, &["seal", "land"]).unwrap());
     let (request, signature) = (place.path("request.json"), place.path("tamm.sig"));

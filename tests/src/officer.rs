@@ -5,14 +5,20 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use pouch_format::Manifest;
+use sequoia_openpgp::anyhow::anyhow;
 use sequoia_openpgp::cert::CertBuilder;
-use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::crypto::KeyPair;
+use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::packet::{Packet, Signature};
 use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::serialize::SerializeInto as _;
-use sequoia_openpgp::types::KeyFlags;
+use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, SignatureType};
 use sequoia_openpgp::{Cert, Profile};
 
 use crate::place::Place;
+
+/// Does something to a signature before it is made.
+pub type Change = fn(SignatureBuilder) -> sequoia_openpgp::Result<SignatureBuilder>;
 
 /// An officer.
 pub struct Officer {
@@ -60,13 +66,34 @@ impl Officer {
         let bytes = fs::read(manifest).map_err(|e| format!("{}: {e}", manifest.display()))?;
         let stated = Manifest::parse(&bytes).map_err(|e| e.to_string())?;
         let at = stated.sealed_at.into();
-        pouch_seal::sign_manifest(&bytes, &mut self.key()?, &stated.recipients, at).map_err(|e| e.to_string())
+        let mut key = self.key().map_err(|e| e.to_string())?;
+        pouch_seal::sign_manifest(&bytes, &mut key, &stated.recipients, at).map_err(|e| e.to_string())
     }
 
-    fn key(&self) -> Result<sequoia_openpgp::crypto::KeyPair, String> {
+    /// A signature of a manifest that somebody else would not make: `change` does something to it first.
+    ///
+    /// # Errors
+    /// As for [`Officer::sign`].
+    pub fn sign_oddly(&self, manifest: &Path, change: Change) -> Result<Vec<u8>, String> {
+        let bytes = fs::read(manifest).map_err(|e| format!("{}: {e}", manifest.display()))?;
+        let stated = Manifest::parse(&bytes).map_err(|e| e.to_string())?;
+        let builder = SignatureBuilder::new(SignatureType::Binary).set_hash_algo(HashAlgorithm::SHA512);
+        let builder = builder.set_signature_creation_time(stated.sealed_at).and_then(change);
+        let signature = builder.and_then(|builder| builder.sign_message(&mut self.key()?, &bytes));
+        signature.and_then(|signature| Packet::from(signature).to_vec()).map_err(|e| e.to_string())
+    }
+
+    fn key(&self) -> sequoia_openpgp::Result<KeyPair> {
         let policy = StandardPolicy::new();
-        let key = self.cert.keys().with_policy(&policy, None).secret().for_signing().next().ok_or("no key")?;
-        key.key().clone().into_keypair().map_err(|e| e.to_string())
+        let key = self
+            .cert
+            .keys()
+            .with_policy(&policy, None)
+            .secret()
+            .for_signing()
+            .next()
+            .ok_or_else(|| anyhow!("no key"))?;
+        key.key().clone().into_keypair()
     }
 
     fn write(&self, place: &Place, cert: &Cert) -> Result<(), String> {

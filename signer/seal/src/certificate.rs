@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use pouch_format::{Fingerprint, Profile};
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::cert::amalgamation::key::ValidKeyAmalgamationIter;
+use sequoia_openpgp::crypto::mpi::PublicKey as Mpis;
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::policy::StandardPolicy;
-use sequoia_openpgp::types::{PublicKeyAlgorithm, RevocationStatus};
+use sequoia_openpgp::types::{Curve, PublicKeyAlgorithm, RevocationStatus};
 
 /// A public key as the OpenPGP library shows it.
 pub type PublicKey = Key<PublicParts, UnspecifiedRole>;
@@ -116,7 +117,23 @@ pub fn signer(path: &Path, profile: Profile, now: SystemTime) -> Result<SignerCe
     let file = CertificateFile::read(path, profile)?;
     let key = file.only_key(now, "signing", |keys| keys.for_signing())?;
     file.check_algorithm(profile, "signing", &key)?;
+    for key in [&key, file.cert.primary_key().key().role_as_unspecified()] {
+        check_strength(key).map_err(|found| file.unusable(format!("{found} is too weak: the embassy refuses it")))?;
+    }
     Ok(SignerCertificate { certificate: file.fingerprint, key })
+}
+
+/// SIGN-WEAK: what the embassy would refuse for ever is not sealed.
+fn check_strength(key: &PublicKey) -> Result<(), String> {
+    match key.mpis() {
+        Mpis::RSA { n, .. } if n.bits() < 3072 => Err(format!("RSA of {} bits", n.bits())),
+        Mpis::ECDSA { curve, .. } if !matches!(curve, Curve::NistP256 | Curve::NistP384) => {
+            Err(format!("curve {curve}"))
+        }
+        Mpis::EdDSA { curve, .. } if !matches!(curve, Curve::Ed25519) => Err(format!("curve {curve}")),
+        Mpis::DSA { .. } => Err("DSA".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// A certificate that fits the profile, not yet judged otherwise.

@@ -4,28 +4,24 @@
 //! a manifest one way and a signature the other way. Nothing is opened: parts are compared with the manifest by their
 //! digests, and the manifest with the ledger. SPEC.md section 3.2.
 
+mod statement;
+
 use std::io::Read as _;
 
-use jiff::SignedDuration;
 use openssl::sha::Sha256;
 use pouch_format::{
     Fingerprint, MANIFEST_FILE, Manifest, ManifestError, Part, PouchId, SIGNATURE_FILE, Sha256Digest, limits,
 };
 use pouch_platform::{Dir, DirError};
-use sequoia_openpgp::crypto::Signer;
-use sequoia_openpgp::packet::{Packet, Signature};
-use sequoia_openpgp::parse::Parse as _;
+use sequoia_openpgp::Packet;
 use sequoia_openpgp::serialize::MarshalInto as _;
-use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
-use sequoia_openpgp::{Fingerprint as KeyFingerprint, PacketPile};
 
 use crate::certificate::SignerCertificate;
 use crate::progress::Progress;
-use crate::signature::{SignError, sign_manifest};
+use crate::signature::SignError;
 use crate::spool::{Spool, SpoolError};
 
-/// How far the time in a signature may lie from the time of sealing: the embassy refuses more (`SIGN-INVALID`).
-const SLACK: SignedDuration = SignedDuration::from_secs(60);
+pub use statement::Statement;
 
 /// Why a signature was not added. The pouch is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -98,140 +94,6 @@ pub enum CosignError {
     Sign(#[from] SignError),
 }
 
-/// A manifest that is to be signed, and its exact bytes.
-#[derive(Debug)]
-pub struct Statement {
-    bytes: Vec<u8>,
-    manifest: Manifest,
-    digest: Sha256Digest,
-}
-
-impl Statement {
-    /// Reads the bytes of a manifest.
-    ///
-    /// # Errors
-    /// [`ManifestError`].
-    pub fn read(bytes: Vec<u8>) -> Result<Self, ManifestError> {
-        let manifest = Manifest::parse(&bytes)?;
-        let digest = Sha256Digest(openssl::sha::sha256(&bytes));
-        Ok(Self { bytes, manifest, digest })
-    }
-
-    /// The exact bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// What it states.
-    #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// Its SHA-256.
-    #[must_use]
-    pub fn digest(&self) -> Sha256Digest {
-        self.digest
-    }
-
-    /// Whether it names `signer` as one who is to sign.
-    ///
-    /// # Errors
-    /// [`CosignError::Unannounced`].
-    pub fn check_announced(&self, signer: &Fingerprint) -> Result<(), CosignError> {
-        if self.manifest.signers.contains(signer) {
-            return Ok(());
-        }
-        Err(CosignError::Unannounced { pouch: self.manifest.id(), signer: signer.clone() })
-    }
-
-    /// One signature, made as of the time of sealing and verified in software.
-    ///
-    /// # Errors
-    /// [`SignError`].
-    pub fn sign(&self, signer: &mut dyn Signer) -> Result<Vec<u8>, SignError> {
-        let at = self.manifest.sealed_at.into();
-        sign_manifest(&self.bytes, signer, &self.manifest.recipients, at)
-    }
-
-    /// Who signed by this signature file, if all its signatures are good and by those whom the manifest names, none twice.
-    ///
-    /// # Errors
-    /// [`CosignError`].
-    pub fn check_file(&self, file: &[u8], officers: &[SignerCertificate]) -> Result<Vec<Fingerprint>, CosignError> {
-        let mut signed = Vec::new();
-        for signature in &read(file)? {
-            let signer = self.check(signature, officers)?;
-            if signed.contains(&signer) {
-                return Err(CosignError::Twice { pouch: self.manifest.id(), signer });
-            }
-            signed.push(signer);
-        }
-        Ok(signed)
-    }
-
-    fn check(&self, signature: &Signature, officers: &[SignerCertificate]) -> Result<Fingerprint, CosignError> {
-        let refuse = |flaw: String| Err(CosignError::Signature { flaw });
-        if signature.typ() != SignatureType::Binary {
-            return refuse(format!("it is of type {}, not over binary data", signature.typ()));
-        }
-        let hash = signature.hash_algo();
-        if !matches!(hash, HashAlgorithm::SHA256 | HashAlgorithm::SHA384 | HashAlgorithm::SHA512) {
-            return refuse(format!("it is made with {hash}, not with SHA-256, SHA-384 or SHA-512"));
-        }
-        if signature.signature_validity_period().is_some() {
-            return refuse("it expires".to_owned());
-        }
-        // Made before `sealed_at` could be known, or as of another day, the embassy would refuse it.
-        let made = signature.signature_creation_time().and_then(|made| jiff::Timestamp::try_from(made).ok());
-        let sealed_at = self.manifest.sealed_at;
-        match made {
-            Some(made) if made.duration_since(sealed_at).abs() <= SLACK => {}
-            Some(made) => return refuse(format!("it says that it was made at {made}, not at {sealed_at} as it must")),
-            None => return refuse("it does not say when it was made".to_owned()),
-        }
-        let intended: Vec<String> = signature.intended_recipients().map(KeyFingerprint::to_hex).collect();
-        let named = |r: &pouch_format::Recipient| intended.iter().any(|name| name == r.certificate.as_str());
-        if !intended.is_empty() && !self.manifest.recipients.iter().all(named) {
-            return refuse("it is meant for others than the recipients of the manifest".to_owned());
-        }
-        let issuers: Vec<&KeyFingerprint> = signature.issuer_fingerprints().collect();
-        let Some(issuer) = issuers.first() else { return refuse("it does not say by which key it is".to_owned()) };
-        let holder = officers.iter().find(|officer| officer.key.fingerprint() == **issuer);
-        let holder = holder.ok_or_else(|| CosignError::UnknownKey { key: issuer.to_hex() })?;
-        self.check_announced(&holder.certificate)?;
-        match signature.verify_message(&holder.key, &self.bytes) {
-            Ok(()) => Ok(holder.certificate.clone()),
-            Err(error) => refuse(format!("it is not over this manifest, or damaged: {error:#}")),
-        }
-    }
-}
-
-/// The signatures of a file, bare of what is not signed. Strictly binary signature packets and nothing else.
-fn read(file: &[u8]) -> Result<Vec<Signature>, CosignError> {
-    let refuse = |flaw: &str| CosignError::Signature { flaw: flaw.to_owned() };
-    if file.len() as u64 > limits::SIGNATURE_FILE_BYTES {
-        return Err(refuse("it has more than 64 KiB"));
-    }
-    if file.first().is_none_or(|first| first & 0x80 == 0) {
-        return Err(refuse("it is empty, armored, or no OpenPGP"));
-    }
-    let pile = PacketPile::from_bytes(file).map_err(|error| refuse(&format!("{error:#}")))?;
-    let mut signatures = Vec::new();
-    for packet in pile.into_children() {
-        let Packet::Signature(mut signature) = packet else {
-            return Err(refuse("it holds something else than signatures, or was cut off"));
-        };
-        signature.unhashed_area_mut().clear();
-        signatures.push(signature);
-    }
-    if signatures.is_empty() || signatures.len() > limits::SIGNATURES {
-        return Err(refuse("it has not from 1 to 16 signatures"));
-    }
-    Ok(signatures)
-}
-
 /// A pouch that waits for signatures. Its registry is locked.
 pub struct Waiting<'s> {
     spool: &'s mut Spool,
@@ -282,7 +144,7 @@ impl<'s> Waiting<'s> {
     /// # Errors
     /// [`CosignError::Part`], [`CosignError::Dir`].
     pub fn check_parts(&self, progress: &dyn Progress) -> Result<(), CosignError> {
-        self.statement.manifest.parts().try_for_each(|part| check_part(&self.dir, part, progress))
+        self.statement.manifest().parts().try_for_each(|part| check_part(&self.dir, part, progress))
     }
 
     /// Adds the signature of one officer; makes the pouch visible once it is the last one that lacked. Says who has not
@@ -291,7 +153,7 @@ impl<'s> Waiting<'s> {
     /// # Errors
     /// [`CosignError`].
     pub fn add(self, signature: &[u8], officers: &[SignerCertificate]) -> Result<Vec<Fingerprint>, CosignError> {
-        let brought = read(signature)?;
+        let brought = statement::read(signature)?;
         let [brought] = brought.as_slice() else {
             return Err(CosignError::Signature { flaw: format!("it holds {} signatures, not one", brought.len()) });
         };
@@ -309,7 +171,7 @@ impl<'s> Waiting<'s> {
     /// # Errors
     /// [`CosignError::Spool`].
     pub fn settle(self, signed: &[Fingerprint]) -> Result<Vec<Fingerprint>, CosignError> {
-        let missing = missing(&self.statement.manifest, signed);
+        let missing = missing(self.statement.manifest(), signed);
         if missing.is_empty() {
             self.spool.publish_waiting()?;
         }
