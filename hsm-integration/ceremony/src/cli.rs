@@ -25,6 +25,7 @@ From a plan to keys:
   pouch-ceremony rehearse plan.toml --output rehearsal               on a throw-away token, with the same screens
   pouch-ceremony run plan.toml --binding hsm.toml --output ceremony  on the HSM
   pouch-ceremony verify-transcript ceremony --certificate home.pgp   months later
+  pouch-ceremony report ceremony --certificate home.pgp --output report.html  to print and sign
 
 Exit codes: 0 done, 3 done with findings, 64 usage, 65 bad data, 66 no input, 69 no token or a failed ceremony,
 70 our bug, 73 and 74 disk, 75 interrupted and to be resumed, 77 refused by a rule, 78 configuration.";
@@ -45,6 +46,8 @@ pub(crate) enum Verb {
     Run(RunArgs),
     /// Judge a finished transcript: chain, signature, files
     VerifyTranscript(VerifyArgs),
+    /// Write the record of a ceremony as a page to be printed and signed
+    Report(ReportArgs),
     #[command(flatten)]
     Generate(Generate),
 }
@@ -109,6 +112,24 @@ pub(crate) struct VerifyArgs {
     pub(crate) show: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+One HTML file without scripts, made for A4. A ceremony that was interrupted, failed or is not signed can be reported, says
+so in large letters, and is a finding, exit code 3; so is a report without --certificate. An altered transcript is reported
+as altered, and refused with exit code 77.")]
+pub(crate) struct ReportArgs {
+    /// The folder of the ceremony.
+    pub(crate) folder: PathBuf,
+
+    /// The file to be written; it must not be there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// The certificate that must have signed, from a place you trust: not from the folder itself.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +143,7 @@ mod tests {
     #[test]
     fn examples_in_the_help_parse() {
         let examples: Vec<&str> = AFTER_HELP.lines().filter(|line| line.trim().starts_with("pouch-ceremony")).collect();
-        assert_eq!(examples.len(), 4);
+        assert_eq!(examples.len(), 5);
         for line in examples {
             let words = line.split("  ").find(|part| !part.trim().is_empty()).unwrap().split_whitespace();
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");

@@ -8,6 +8,7 @@
 //! 4. [`Ceremony::open`](ceremony::Ceremony::open) - begins, or goes on after an interruption.
 //! 5. [`engine::hold`] - announce, confirm, do, write down, for each step.
 //! 6. [`transcript::verify`] - months later: whether the record is whole, and whose it is.
+//! 7. [`report::html`] - the same on paper, to be signed by the people who were there.
 //!
 //! The same plan, with the same digest, is first rehearsed on throw-away tokens ([`rehearsal`]), with the same screens.
 //!
@@ -24,6 +25,7 @@ pub mod people;
 mod pin;
 pub mod plan;
 pub mod rehearsal;
+pub mod report;
 pub mod steps;
 pub mod transcript;
 pub mod unattended;

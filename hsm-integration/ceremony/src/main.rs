@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Verb::Rehearse(args) => commands::hold::rehearse(args, output),
         Verb::Run(args) => commands::hold::run(args, output),
         Verb::VerifyTranscript(args) => commands::verify::run(args, output),
+        Verb::Report(args) => commands::report::run(args, output),
         Verb::Generate(generate) => generate.run::<Cli>(output),
     })
 }

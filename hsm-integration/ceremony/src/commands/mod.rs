@@ -2,4 +2,5 @@
 
 pub(crate) mod check;
 pub(crate) mod hold;
+pub(crate) mod report;
 pub(crate) mod verify;

@@ -2,7 +2,7 @@
 
 use crate::cli::VerifyArgs;
 use pouch_ceremony::certificate_file;
-use pouch_ceremony::transcript::{self, Ending, Mode, Verdict};
+use pouch_ceremony::transcript::{self, Mode, Verdict};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure, Output};
 use pouch_platform::Dir;
@@ -37,20 +37,17 @@ pub(crate) fn run(arguments: &VerifyArgs, output: &Output) -> Result<Exit, Failu
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-fn refused(verdict: &Verdict) -> Failure {
+pub(super) fn refused(verdict: &Verdict) -> Failure {
     let message = format!("the transcript is not what was signed: {} things are wrong", verdict.evidence.len());
     let failure = Failure::new("CEREMONY-TRANSCRIPT", Exit::Refused, message);
     let failure = verdict.evidence.iter().fold(failure, |failure, evidence| failure.fact("wrong", evidence));
     failure.hint("keep the folder as evidence, and compare it with the other copies and the paper of the ceremony")
 }
 
-fn findings(verdict: &Verdict) -> Vec<String> {
+pub(super) fn findings(verdict: &Verdict) -> Vec<String> {
     let mut findings = Vec::new();
     if verdict.mode == Some(Mode::Rehearsal) {
         findings.push("it is a rehearsal: its keys protect nothing".to_owned());
-    }
-    if verdict.ending == Some(Ending::Failed) {
-        findings.push("the ceremony was closed as failed".to_owned());
     }
     if verdict.exceptions > 0 {
         findings.push(format!("{} steps were left out on the record", verdict.exceptions));

@@ -6,13 +6,15 @@
 mod event;
 mod read;
 mod render;
+mod signature;
 mod verify;
 
 pub use event::{Ending, Event, Fact, Line, Mode};
 pub use read::{Fault, Reading};
-pub(crate) use render::fact;
 pub use render::render;
-pub use verify::{Evidence, Verdict, verify};
+pub(crate) use render::{fact, sentence};
+pub use signature::Signed;
+pub use verify::{Evidence, State, Verdict, judge, verify};
 
 use jiff::Timestamp;
 use openssl::sha::sha256;

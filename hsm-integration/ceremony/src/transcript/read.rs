@@ -9,6 +9,10 @@ use pouch_platform::{Dir, DirError};
 
 /// Largest transcript, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
+/// Most lines that are read: a long ceremony has a few hundred.
+const MAX_LINES: u64 = 1 << 16;
+/// Most faults that are told apart.
+const MAX_FAULTS: usize = 100;
 
 /// A transcript that was read.
 #[derive(Debug)]
@@ -64,20 +68,45 @@ pub enum Fault {
     /// The last line closes no ceremony.
     #[error("the ceremony was not closed: lines are cut off at the end, or it is not over")]
     NoEnd,
+    /// A ceremony begins in the middle.
+    #[error("line {line} begins a ceremony, and is not the first")]
+    BeginsAgain {
+        /// Where.
+        line: u64,
+    },
     /// Something follows the closing line.
     #[error("line {line} comes after the line that closed the ceremony")]
     AfterEnd {
         /// Where.
         line: u64,
     },
-    /// A step was done that had not begun, or twice.
-    #[error("line {line} says that step {step} was done, and it had not begun")]
+    /// A step was done, failed or asked for something, and had not begun.
+    #[error("line {line} is about step {step}, and that step had not begun there")]
     Order {
         /// Where.
         line: u64,
         /// The step.
         step: String,
     },
+    /// More lines than any ceremony has.
+    #[error("from line {line} on nothing was read: no ceremony has so many lines")]
+    TooLong {
+        /// Where.
+        line: u64,
+    },
+    /// What is wrong beyond the first [`MAX_FAULTS`].
+    #[error("{count} more places are wrong")]
+    More {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl Fault {
+    /// Whether an interruption explains it: nothing was altered.
+    pub fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Cut { .. } | Self::NoEnd)
+    }
 }
 
 /// A transcript that cannot be gone on with.
@@ -123,10 +152,10 @@ impl Reading {
     /// [`ReadError`]
     pub fn unfinished(dir: &Dir) -> Result<Self, ReadError> {
         let mut reading = Self::of(dir)?;
-        let cut = |fault: &Fault| matches!(fault, Fault::Cut { .. } | Fault::NoEnd);
-        let path = || dir.path().join(FILE);
-        if let Some(fault) = reading.faults.iter().find(|fault| !cut(fault)) {
-            return Err(ReadError::Fault { path: path(), fault: fault.clone() });
+        // Not even the first line became whole: nothing was begun.
+        let begun = |fault: &Fault| !(reading.whole_bytes == 0 && *fault == Fault::NoBeginning);
+        if let Some(fault) = reading.faults.iter().find(|fault| !fault.is_unfinished() && begun(fault)) {
+            return Err(ReadError::Fault { path: dir.path().join(FILE), fault: fault.clone() });
         }
         reading.faults.clear();
         Ok(reading)
@@ -147,14 +176,20 @@ impl Reading {
 
     /// Reads the bytes of a transcript.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        let mut walk = Walk { end: NOTHING, ..Walk::default() };
+        let mut walk = Walk::default();
         let mut whole = 0usize;
         for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
-            match line.strip_suffix(b"\n") {
-                Some(line) => walk.line(number, line),
-                None => walk.faults.push(Fault::Cut { line: number }),
+            if number > MAX_LINES {
+                walk.fault(Fault::TooLong { line: number });
+                break;
             }
-            whole = whole.saturating_add(if line.ends_with(b"\n") { line.len() } else { 0 });
+            match line.strip_suffix(b"\n") {
+                Some(text) => {
+                    walk.line(number, text);
+                    whole = whole.saturating_add(line.len());
+                }
+                None => walk.fault(Fault::Cut { line: number }),
+            }
         }
         walk.close();
         let whole_bytes = u64::try_from(whole).unwrap_or(u64::MAX);
@@ -179,20 +214,28 @@ impl Default for Walk {
 }
 
 impl Walk {
+    fn fault(&mut self, fault: Fault) {
+        let told = self.faults.len();
+        match self.faults.last_mut() {
+            Some(Fault::More { count }) => *count = count.saturating_add(1),
+            _ => self.faults.push(if told < MAX_FAULTS { fault } else { Fault::More { count: 1 } }),
+        }
+    }
+
     fn line(&mut self, number: u64, bytes: &[u8]) {
         let previous = std::mem::replace(&mut self.end, Sha256Digest(sha256(bytes)));
         if self.closed {
-            self.faults.push(Fault::AfterEnd { line: number });
+            self.fault(Fault::AfterEnd { line: number });
         }
         let line: Line = match serde_json::from_slice(bytes) {
             Ok(line) => line,
-            Err(error) => return self.faults.push(Fault::Malformed { line: number, reason: error.to_string() }),
+            Err(error) => return self.fault(Fault::Malformed { line: number, reason: error.to_string() }),
         };
         if line.previous != previous {
-            self.faults.push(Fault::Broken { line: number });
+            self.fault(Fault::Broken { line: number });
         }
         if line.line != number {
-            self.faults.push(Fault::Number { line: number, says: line.line });
+            self.fault(Fault::Number { line: number, says: line.line });
         }
         self.order(number, &line.event);
         self.lines.push(line);
@@ -200,23 +243,30 @@ impl Walk {
 
     /// A chain that holds can still have been written by somebody who did not hold a ceremony.
     fn order(&mut self, number: u64, event: &Event) {
-        match event {
-            Event::Begin { .. } if number != 1 => self.faults.push(Fault::AfterEnd { line: number }),
-            Event::Step { step, .. } => self.current = Some(step.clone()),
-            Event::Done { step, .. } | Event::Exception { step, .. } if self.current.take().as_ref() != Some(step) => {
-                self.faults.push(Fault::Order { line: number, step: step.clone() });
-            }
-            Event::Close { .. } => self.closed = true,
-            _ => {}
+        let step = match event {
+            Event::Begin { .. } if number != 1 => return self.fault(Fault::BeginsAgain { line: number }),
+            Event::Begin { .. } | Event::Resume { .. } => return,
+            Event::Close { .. } => return self.closed = true,
+            Event::Step { step, .. } => return self.current = Some(step.clone()),
+            Event::Done { step, .. }
+            | Event::Exception { step, .. }
+            | Event::Answer { step, .. }
+            | Event::Failure { step, .. } => step,
+        };
+        if self.current.as_ref() != Some(step) {
+            self.fault(Fault::Order { line: number, step: step.clone() });
+        }
+        if matches!(event, Event::Done { .. } | Event::Exception { .. }) {
+            self.current = None;
         }
     }
 
     fn close(&mut self) {
         if !matches!(self.lines.first(), Some(Line { line: 1, event: Event::Begin { .. }, .. })) {
-            self.faults.push(Fault::NoBeginning);
+            self.fault(Fault::NoBeginning);
         }
         if !self.closed {
-            self.faults.push(Fault::NoEnd);
+            self.fault(Fault::NoEnd);
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn render(lines: &[Line]) -> String {
     text
 }
 
-fn sentence(event: &Event) -> String {
+pub(crate) fn sentence(event: &Event) -> String {
     match event {
         Event::Begin { mode: Mode::Run, title, .. } => format!("ceremony \"{}\" begins", escape(title)),
         Event::Begin { mode: Mode::Rehearsal, title, .. } => {

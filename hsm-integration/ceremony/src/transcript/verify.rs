@@ -3,18 +3,13 @@
 use super::SIGNATURE_FILE;
 use super::event::{Ending, Event, Fact, Line, Mode};
 use super::read::{Fault, Reading};
+use super::signature::{self, Signed};
 use openssl::sha::sha256;
-use pouch_format::{Fingerprint, Sha256Digest};
+use pouch_format::Sha256Digest;
 use pouch_platform::{Dir, DirError};
 use sequoia_openpgp::Cert;
-use sequoia_openpgp::Packet;
-use sequoia_openpgp::PacketPile;
-use sequoia_openpgp::parse::Parse;
-use sequoia_openpgp::policy::StandardPolicy;
-use sequoia_openpgp::types::{RevocationStatus, SignatureType};
+use std::collections::BTreeMap;
 
-/// Largest signature file, in bytes.
-const MAX_SIGNATURE: u64 = 1 << 16;
 /// Largest file that a ceremony makes, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
@@ -41,8 +36,16 @@ pub enum Evidence {
         /// What is wrong.
         reason: String,
     },
+    /// It was given up, and what it says proves nothing of keys.
+    #[error("line {line} closes the ceremony as failed ({reason}); such a transcript is not signed")]
+    Failed {
+        /// Where.
+        line: u64,
+        /// Why it was given up.
+        reason: String,
+    },
     /// The transcript says that another certificate signs it.
-    #[error("the transcript says that {says} signs it; the certificate given is {given}")]
+    #[error("the last line says that {says} signs the transcript; the certificate given is {given}")]
     OtherSigner {
         /// In the last line.
         says: String,
@@ -50,12 +53,25 @@ pub enum Evidence {
         given: String,
     },
     /// The signature is of other bytes or of another key.
-    #[error("the signature is not of this transcript by certificate {certificate}: {reason}")]
+    #[error(
+        "the signature is not of this transcript by certificate {certificate}: {reason}; where the chain holds, the last \
+         line was altered, or all were written anew"
+    )]
     BadSignature {
         /// Its fingerprint.
         certificate: String,
         /// What is wrong.
         reason: String,
+    },
+    /// A file is written down twice; a ceremony never writes one twice.
+    #[error("{name} is written down twice with digests {first} and {second}")]
+    Twice {
+        /// Its name.
+        name: String,
+        /// Earlier.
+        first: Sha256Digest,
+        /// Later.
+        second: Sha256Digest,
     },
     /// A file that the ceremony made is not what it was.
     #[error("{name} has digest {actual}; the transcript says {expected}")]
@@ -88,10 +104,55 @@ pub struct Verdict {
     pub mode: Option<Mode>,
     /// How it ended.
     pub ending: Option<Ending>,
+    /// The signature that holds, if a certificate was given to look for it.
+    pub signed: Option<Signed>,
+    /// How many files beside the transcript are what it says.
+    pub files: usize,
     /// Steps that were left out.
     pub exceptions: usize,
     /// Attempts that failed.
     pub failures: usize,
+}
+
+/// What a transcript amounts to, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Whole, closed and signed by the certificate given.
+    Held,
+    /// Whole and closed; nobody gave a certificate to look for the signature.
+    Unverified,
+    /// Whole and closed, and only the signature is missing.
+    Unsigned,
+    /// Whole as far as it goes, and not closed.
+    Interrupted,
+    /// Whole, and closed as failed.
+    Failed,
+    /// Not what was written, or not by whom it should.
+    Altered,
+}
+
+impl Verdict {
+    /// What the transcript amounts to.
+    pub fn state(&self) -> State {
+        let only = |expected: fn(&Evidence) -> bool| self.evidence.iter().all(expected);
+        match self.ending {
+            Some(_) if self.evidence.is_empty() && self.signed.is_some() => State::Held,
+            Some(_) if self.evidence.is_empty() => State::Unverified,
+            Some(Ending::Done) if only(|evidence| matches!(evidence, Evidence::Unsigned)) => State::Unsigned,
+            Some(Ending::Failed) if only(|e| matches!(e, Evidence::Unsigned | Evidence::Failed { .. })) => {
+                State::Failed
+            }
+            None if only(Evidence::is_unfinished) && !self.reading.lines.is_empty() => State::Interrupted,
+            _ => State::Altered,
+        }
+    }
+}
+
+impl Evidence {
+    /// Whether an interruption explains it.
+    fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Chain(fault) if fault.is_unfinished()) || *self == Self::Unsigned
+    }
 }
 
 /// Judges the transcript in `dir` and the files beside it. `signer` is the certificate that must have signed it, which must
@@ -100,10 +161,25 @@ pub struct Verdict {
 /// # Errors
 /// [`DirError`]: the transcript cannot be read at all.
 pub fn verify(dir: &Dir, signer: &Cert) -> Result<Verdict, DirError> {
+    judge(dir, Some(signer))
+}
+
+/// The same; without `signer` whether there is a signature, but not whose.
+///
+/// # Errors
+/// [`DirError`]: the transcript cannot be read at all.
+pub fn judge(dir: &Dir, signer: Option<&Cert>) -> Result<Verdict, DirError> {
     let reading = Reading::of(dir)?;
     let mut evidence: Vec<Evidence> = reading.faults.iter().cloned().map(Evidence::Chain).collect();
-    evidence.extend(signature(dir, &reading, signer).err());
-    evidence.extend(reading.lines.iter().flat_map(files).filter_map(|(name, sha256)| file(dir, name, sha256).err()));
+    evidence.extend(failed(&reading));
+    let signed = match signature::signed(dir, &reading, signer) {
+        Ok(signed) => signed,
+        Err(error) => {
+            evidence.push(error);
+            None
+        }
+    };
+    let files = files(dir, &reading.lines, &mut evidence);
     let mode = reading.lines.first().and_then(|line| match line.event {
         Event::Begin { mode, .. } => Some(mode),
         _ => None,
@@ -112,10 +188,35 @@ pub fn verify(dir: &Dir, signer: &Cert) -> Result<Verdict, DirError> {
     let count = |wanted: fn(&Event) -> bool| reading.lines.iter().filter(|line| wanted(&line.event)).count();
     let exceptions = count(|event| matches!(event, Event::Exception { .. }));
     let failures = count(|event| matches!(event, Event::Failure { .. }));
-    Ok(Verdict { evidence, mode, ending, exceptions, failures, reading })
+    Ok(Verdict { evidence, mode, ending, signed, files, exceptions, failures, reading })
 }
 
-fn files(line: &Line) -> Vec<(&str, Sha256Digest)> {
+fn failed(reading: &Reading) -> Option<Evidence> {
+    let last = reading.lines.last()?;
+    match &last.event {
+        Event::Close { ending: Ending::Failed, reason, .. } => Some(Evidence::Failed {
+            line: last.line,
+            reason: reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
+        }),
+        _ => None,
+    }
+}
+
+/// Compares each file that the lines name, once, and says how many are right.
+fn files(dir: &Dir, lines: &[Line], evidence: &mut Vec<Evidence>) -> usize {
+    let mut seen: BTreeMap<&str, Sha256Digest> = BTreeMap::new();
+    for (name, sha256) in lines.iter().flat_map(written) {
+        if let Some(first) = seen.insert(name, sha256) {
+            evidence.push(Evidence::Twice { name: name.to_owned(), first, second: sha256 });
+        }
+    }
+    let wrong: Vec<Evidence> = seen.iter().filter_map(|(name, sha256)| file(dir, name, *sha256).err()).collect();
+    let right = seen.len().saturating_sub(wrong.len());
+    evidence.extend(wrong);
+    right
+}
+
+fn written(line: &Line) -> Vec<(&str, Sha256Digest)> {
     let Event::Done { facts, .. } = &line.event else { return Vec::new() };
     let file = |fact| match fact {
         &Fact::File { ref name, sha256 } => Some((name.as_str(), sha256)),
@@ -128,50 +229,4 @@ fn file(dir: &Dir, name: &str, expected: Sha256Digest) -> Result<(), Evidence> {
     let missing = |error: DirError| Evidence::Missing { name: name.to_owned(), reason: error.to_string() };
     let actual = Sha256Digest(sha256(&dir.read_bounded(name, MAX_FILE).map_err(missing)?));
     if actual == expected { Ok(()) } else { Err(Evidence::File { name: name.to_owned(), actual, expected }) }
-}
-
-fn signature(dir: &Dir, reading: &Reading, signer: &Cert) -> Result<(), Evidence> {
-    let certificate = signer.fingerprint().to_hex();
-    if let Some(Line { event: Event::Close { signed_by: Some(says), .. }, .. }) = reading.lines.last() {
-        let given: Option<Fingerprint> = certificate.parse().ok();
-        if given.as_ref() != Some(says) {
-            return Err(Evidence::OtherSigner { says: says.to_string(), given: certificate });
-        }
-    }
-    let bytes = match dir.read_bounded(SIGNATURE_FILE, MAX_SIGNATURE) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Evidence::Unsigned),
-        Err(error) => return Err(Evidence::NoSignature { reason: error.to_string() }),
-    };
-    let none = |reason: &str| Evidence::NoSignature { reason: reason.to_owned() };
-    let pile = PacketPile::from_bytes(&bytes).map_err(|error| none(&error.to_string()))?;
-    let mut packets = pile.into_children();
-    let (Some(Packet::Signature(signature)), None) = (packets.next(), packets.next()) else {
-        return Err(none("it holds other packets, or several"));
-    };
-    if signature.typ() != SignatureType::Binary {
-        return Err(none("it is of another type than over a file"));
-    }
-    let bad = |reason: String| Evidence::BadSignature { certificate: certificate.clone(), reason };
-    let Some(made) = signature.signature_creation_time() else {
-        return Err(bad("it does not say when it was made".to_owned()));
-    };
-    let wrong = |reason: String| Evidence::Signer { certificate: certificate.clone(), reason };
-    let policy = StandardPolicy::new();
-    let valid = signer.with_policy(&policy, made).map_err(|error| wrong(error.to_string()))?;
-    valid.alive().map_err(|error| wrong(error.to_string()))?;
-    if let RevocationStatus::Revoked(_) = valid.revocation_status() {
-        return Err(wrong("it is revoked".to_owned()));
-    }
-    let issuers = signature.get_issuers();
-    let mut keys = valid.keys().alive().revoked(false).for_signing();
-    let key = keys.find(|key| issuers.iter().any(|issuer| issuer.aliases(key.key().key_handle())));
-    let key = key.ok_or_else(|| bad("none of its signing keys made it".to_owned()))?;
-    signature.verify_message(key.key(), &reading.bytes).map_err(|error| bad(error.to_string()))?;
-    policy_accepts(&policy, &signature).map_err(bad)
-}
-
-fn policy_accepts(policy: &StandardPolicy<'_>, signature: &sequoia_openpgp::packet::Signature) -> Result<(), String> {
-    use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _};
-    policy.signature(signature, HashAlgoSecurity::CollisionResistance).map_err(|error| error.to_string())
 }
