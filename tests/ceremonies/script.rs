@@ -261,6 +261,9 @@ fn a_ceremony_is_held_at_two_terminals() {
     }
     let again = office.hold("home-signing-key", &format!("--tool-sha256 {digest} {arguments}"));
     assert!(again.0 == 0 && again.1.contains("already held: "), "{again:?}");
+    for line in super::guide::private_lines() {
+        assert!(private.seen().contains(line), "nobody sees: {line}");
+    }
     private.press("\u{3}").unwrap();
     stock_tool_combines(&papers, &office);
 }
