@@ -1,9 +1,11 @@
 //! PINs: made, handed out, asked for. No PIN and no share is ever written into the transcript or an error.
 
 mod make;
+mod papers;
 mod quorum;
 
 pub(crate) use make::{make, random};
+pub(crate) use papers::show as show_papers;
 
 use crate::ceremony::{Ceremony, missing};
 use crate::dialog::Dialog;

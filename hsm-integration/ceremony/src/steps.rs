@@ -33,6 +33,8 @@ pub enum Work {
     Digests,
     /// Whether a token is as the plan says.
     Look(Name),
+    /// Whether every custodian still holds right words.
+    Papers(Name),
     /// PINs of an empty token, and its initialisation.
     Initialise(Name),
     /// A key.
@@ -66,6 +68,7 @@ impl fmt::Display for Work {
             Self::Clock => f.write_str("preflight.clock"),
             Self::Digests => f.write_str("preflight.digests"),
             Self::Look(name) => write!(f, "token.{name}.look"),
+            Self::Papers(name) => write!(f, "token.{name}.papers"),
             Self::Initialise(name) => write!(f, "token.{name}.initialise"),
             Self::Generate(name) => write!(f, "key.{name}.generate"),
             Self::Backup(name) => write!(f, "key.{name}.backup"),
@@ -88,6 +91,9 @@ pub fn of(plan: &Plan) -> Vec<Step> {
     list.preflight(plan);
     for name in plan.known.keys() {
         list.add(Work::Accept(name.clone()), format!("compare the certificate \"{name}\" with the paper"));
+    }
+    for name in &plan.papers {
+        list.add(Work::Papers(name.clone()), format!("all custodians show their words for token {name}"));
     }
     for name in &plan.prove {
         list.add(Work::Prove(name.clone()), format!("prove that the keys of certificate {name} still work"));

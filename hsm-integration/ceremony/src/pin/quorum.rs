@@ -5,7 +5,7 @@ use crate::people::Role;
 use openpgp_pkcs11::secrecy::SecretString;
 use openssl::memcmp;
 use pouch_console::{Exit, Failure};
-use pouch_shares::{Collector, Share};
+use pouch_shares::{Collector, Share, ShareError};
 use zeroize::Zeroizing;
 
 /// How often custodians may mistype before the step fails.
@@ -23,6 +23,11 @@ impl Words {
             text.push(' ');
         }
         Self(text)
+    }
+
+    /// The share again.
+    pub(crate) fn share(&self) -> Result<Share, ShareError> {
+        Share::parse(&self.0)
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {

@@ -124,6 +124,12 @@ impl Check<'_> {
                 if wants_officer { "is missing: the token is initialised" } else { "is not used: the token is ready" };
             self.unless(token.so_pin.is_some() == wants_officer, field("so_pin"), officer);
         }
+        for (at, name) in self.plan.papers.iter().enumerate() {
+            let token = self.plan.token.get(name);
+            let split = token.is_some_and(|token| token.state == State::Ready && token.user_pin == Custody::Quorum);
+            let what = format!("\"{name}\" is no token of this plan that is ready and whose user PIN is split");
+            self.unless(split, format!("papers[{at}]"), what);
+        }
     }
 
     fn keys(&mut self) {
@@ -345,6 +351,20 @@ mod tests {
         assert!(PLAN.contains(from), "{from}");
         let plan: Plan = toml::from_str(&PLAN.replacen(from, to, 1)).unwrap();
         problems(&plan).into_iter().map(|problem| problem.field).collect()
+    }
+
+    #[test]
+    fn only_split_pins_of_tokens_from_before_have_papers() {
+        let split = r#"{ state = "ready", label = "t", user_pin = "quorum" }"#;
+        let plan = PLAN.replace(r#"{ state = "ready", label = "t", user_pin = "typed" }"#, split);
+        let plan = plan.replace("custodians = 0, threshold = 0", "custodians = 3, threshold = 2");
+        let fields = |papers: &str, plan: &str| {
+            let plan: Plan = toml::from_str(&format!("papers = [\"{papers}\"]\n{plan}")).unwrap();
+            problems(&plan).into_iter().map(|problem| problem.field).collect::<Vec<_>>()
+        };
+        assert_eq!(fields("t", &plan), [""; 0]);
+        assert_eq!(fields("other", &plan), ["papers[0]"]);
+        assert_eq!(fields("t", PLAN), ["papers[0]"]);
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub struct Plan {
     /// Certificates that exist: ours from before, and those of the other side.
     #[serde(default)]
     pub known: BTreeMap<Name, Known>,
+    /// Tokens from before whose custodians must all show that they hold right words, not only as many as are needed.
+    #[serde(default)]
+    pub papers: Vec<Name>,
     /// Known certificates whose keys must show that they still work.
     #[serde(default)]
     pub prove: Vec<Name>,
