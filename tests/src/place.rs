@@ -12,6 +12,8 @@ use std::process::Command;
 
 use crate::process::{binary, command, run};
 
+mod ceremony;
+
 /// Which sort of keys and packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
@@ -77,6 +79,8 @@ pub struct Place {
     embassy_key: Key,
     /// Certificates of those who sign after home.
     officers: Vec<String>,
+    /// Where the tokens' configurations are, of home and of the embassy.
+    tokens: [PathBuf; 2],
 }
 
 impl Place {
@@ -102,7 +106,9 @@ impl Place {
         // The certificates cross over, as they would by courier before the first pouch.
         copy(&own, &folder.join("home/embassy.pgp"))?;
         copy(&certificate, &folder.join("embassy/home.pgp"))?;
-        let place = Self { folder: folder.to_owned(), keys, home_fingerprint, embassy_key, officers: Vec::new() };
+        let tokens = ["home/token", "embassy/token"].map(|token| folder.join(token));
+        let place =
+            Self { folder: folder.to_owned(), keys, home_fingerprint, embassy_key, officers: Vec::new(), tokens };
         place.write("home/seal.toml", &place.seal_toml(&signing))?;
         place.write("embassy/import.toml", &place.import_toml())?;
         place.write("embassy/trust.toml", &place.trust_toml())?;
@@ -160,7 +166,12 @@ impl Place {
         let signers: Vec<_> = std::iter::once(&self.home_fingerprint).chain(&self.officers).collect();
         let signers = format!("signers = {signers:?}\nthreshold = {}\n", signers.len());
         let policy = format!("{signers}profile = \"{}\"\n", self.keys.profile());
-        self.append("embassy/trust.toml", &format!("\n[registry.{name}]\n{policy}"))
+        let section = format!("[registry.{name}]");
+        // A trust file that a ceremony wrote names its registries already.
+        if fs::read_to_string(self.path("embassy/trust.toml")).is_ok_and(|trust| trust.contains(&section)) {
+            return Ok(());
+        }
+        self.append("embassy/trust.toml", &format!("\n{section}\n{policy}"))
     }
 
     /// `pouch-seal` at home.
@@ -168,7 +179,7 @@ impl Place {
     /// # Errors
     /// It is not built.
     pub fn seal(&self) -> Result<Command, String> {
-        self.at("pouch-seal", "home/seal.toml", "home/token")
+        self.at("pouch-seal", "home/seal.toml", &self.tokens[0])
     }
 
     /// `pouch-import` at the embassy.
@@ -176,7 +187,7 @@ impl Place {
     /// # Errors
     /// It is not built.
     pub fn import(&self) -> Result<Command, String> {
-        self.at("pouch-import", "embassy/import.toml", "embassy/token")
+        self.at("pouch-import", "embassy/import.toml", &self.tokens[1])
     }
 
     /// The folder of a pouch in the spool.
@@ -199,9 +210,8 @@ impl Place {
             .ok_or_else(|| format!("no digest in {text}"))
     }
 
-    fn at(&self, name: &str, config: &str, tokens: &str) -> Result<Command, String> {
+    fn at(&self, name: &str, config: &str, tokens: &Path) -> Result<Command, String> {
         let mut program = command(binary(name)?, "TERM");
-        let tokens = self.path(tokens);
         program.env("SOFTHSM2_CONF", tokens.join("softhsm2.conf")).env("KRYOPTIC_CONF", tokens.join("kryoptic.conf"));
         program.args(["--no-input", "--color", "never", "--config"]);
         program.arg(self.path(config));

@@ -60,9 +60,10 @@ fn demo(keys: Keys, folder: Option<&Path>, megabytes: u64) -> Result<(), String>
     say(&format!("Everything here is made up and throw-away, and lies in {}.", folder.display()));
 
     let token = if keys == Keys::Pqc { "kryoptic" } else { "SoftHSM" };
-    heading(&format!("Home and embassy get a token each ({token}, in place of an HSM), keys in it, and certificates"));
-    let made = format!("tokens, keys and certificates of profile {}", keys.profile());
-    let place = step("home and embassy", &made, || Place::create(&folder, keys))?;
+    heading(&format!("Ceremony: a reviewed plan is rehearsed with a token each ({token}, in place of an HSM)"));
+    let made =
+        format!("tokens, keys and certificates of profile {}, a trust file, a signed transcript", keys.profile());
+    let place = step("home and embassy", &made, || Place::by_ceremony(&folder, keys))?;
     open_to_postgres(&place)?;
 
     heading("At home, two registries run on PostgreSQL");

@@ -229,6 +229,9 @@ pub struct Signers {
     pub signers: Vec<Name>,
     /// How many of them.
     pub threshold: usize,
+    /// The weakest profile that the embassy takes; that of the plan unless given.
+    #[serde(default)]
+    pub profile: Option<Profile>,
 }
 
 /// How the transcript is signed.

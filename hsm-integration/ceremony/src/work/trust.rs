@@ -7,6 +7,7 @@ use crate::people::Role;
 use crate::plan::Name;
 use crate::transcript::Fact;
 use pouch_console::{Exit, Failure};
+use pouch_format::Profile;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,8 @@ struct Pinned {
 struct Policy {
     signers: Vec<String>,
     threshold: usize,
+    /// The weakest profile that is taken.
+    profile: Profile,
 }
 
 #[derive(Serialize)]
@@ -47,10 +50,14 @@ pub(super) fn write(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure> {
     for name in named {
         certificate.push(Pinned { file: newest(ceremony, name), fingerprint: fingerprint(name)? });
     }
+    let weakest = ceremony.plan().profile;
     let mut registry = BTreeMap::new();
     for (name, policy) in &trust.registry {
         let signers = policy.signers.iter().map(fingerprint).collect::<Result<_, _>>()?;
-        registry.insert(name.to_string(), Policy { signers, threshold: policy.threshold });
+        registry.insert(
+            name.to_string(),
+            Policy { signers, threshold: policy.threshold, profile: policy.profile.unwrap_or(weakest) },
+        );
     }
     let embassy = Embassy { certificates: trust.embassy.iter().map(|name| newest(ceremony, name)).collect() };
     let text = toml::to_string(&TrustFile { certificate, registry, embassy }).map_err(|error| {
