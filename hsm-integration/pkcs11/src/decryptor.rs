@@ -20,7 +20,7 @@ use cryptoki::{
     object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
     session::Session,
 };
-use host::{assert_point, assert_wrapped, hkdf_sha256};
+use host::{assert_point, assert_wrapped, assert_x25519, hkdf_sha256};
 use openssl::nid::Nid;
 use sequoia_openpgp::{
     crypto::{Decryptor, SessionKey, ecdh, mem::Protected, mpi::Ciphertext},
@@ -174,6 +174,7 @@ impl TokenDecryptor {
                     actual: point.len(),
                     expected: "33, the first being 0x40",
                 })?;
+                assert_x25519(ephemeral)?;
                 self.open_ecdh(ephemeral, key, 32, ciphertext)
             }
             (PublicKey::X25519(u), Ciphertext::X25519 { e, key })
@@ -257,6 +258,7 @@ impl TokenDecryptor {
     /// RFC 9580 section 5.1.6: HKDF-SHA256 over both public keys and the secret, then AES-128 key unwrap.
     fn open_x25519(&self, ephemeral: &[u8; 32], own: &[u8; 32], wrapped: &[u8]) -> Result<SessionKey, DecryptError> {
         assert_wrapped(wrapped, 24..=40, "24, 32 or 40")?;
+        assert_x25519(ephemeral)?;
         let secret = self.agree(ephemeral, 32)?;
         let mut input = Protected::from(vec![0; 96]);
         for (to, from) in input.iter_mut().zip(ephemeral.iter().chain(own).chain(secret.iter())) {
@@ -281,7 +283,7 @@ impl TokenDecryptor {
                 actual: value.len(),
             });
         }
-        // RFC 7748 section 6.1: a point of small order gives zero, and everybody would know the secret.
+        // Points of small order are refused above; a token that answers zero all the same gave no secret.
         if value.iter().fold(0, |seen, byte| seen | byte) == 0 {
             return Err(DecryptError::EphemeralKey);
         }

@@ -269,7 +269,7 @@ fn hostile_to_x25519(token: &LoggedIn) {
     let (new, _) = victim(token, Algorithm::X25519, KeyVersion::V6, 3);
     let small_order = mpi::Ciphertext::X25519 { e: Box::new([0; 32]), key: vec![1; 40].into() };
     let error = new.try_decrypt(&small_order).unwrap_err();
-    assert!(matches!(error, DecryptError::EphemeralKey | DecryptError::Device { .. }), "{error}");
+    assert!(matches!(error, DecryptError::EphemeralKey), "{error}");
     for wrapped in [vec![], vec![1; 16], vec![1; 48], vec![1; 4096]] {
         let ciphertext = mpi::Ciphertext::X25519 { e: Box::new([9; 32]), key: wrapped.into() };
         assert!(matches!(new.try_decrypt(&ciphertext), Err(DecryptError::Length { .. })));

@@ -3,7 +3,11 @@
 use super::Half;
 use crate::{
     OpenPgpKey,
-    decryptor::{DecryptError, derive, host::assert_wrapped, take},
+    decryptor::{
+        DecryptError, derive,
+        host::{assert_wrapped, assert_x25519},
+        take,
+    },
     device::DeviceError,
     public::PublicKey,
     session::{Operation, count},
@@ -63,9 +67,10 @@ impl CompositeDecryptor {
             });
         };
         assert_wrapped(esk, 24..=40, "24, 32 or 40")?;
+        assert_x25519(ecdh.as_slice())?;
         let (handle, point) = (self.ecdh.key.handle, ecdh.to_vec());
         let agreed = ask(&self.ecdh, "agreeing on a key", move |session| derive(session, handle, &point, SHARE))?;
-        // RFC 7748 section 6.1: a point of small order gives zero, and everybody would know this share.
+        // Points of small order are refused above; a token that answers zero all the same gave no share.
         if agreed.iter().fold(0, |seen, byte| seen | byte) == 0 {
             return Err(DecryptError::EphemeralKey);
         }

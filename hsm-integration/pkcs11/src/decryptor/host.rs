@@ -3,10 +3,11 @@
 use super::DecryptError;
 use openssl::{
     bn::BigNumContext,
+    derive::Deriver,
     ec::{EcGroup, EcKey, EcPoint},
     md::Md,
     nid::Nid,
-    pkey::Id,
+    pkey::{Id, PKey},
     pkey_ctx::PkeyCtx,
 };
 
@@ -37,6 +38,21 @@ pub(crate) fn assert_point(point: &[u8], curve: Nid, length: usize) -> Result<()
         EcKey::from_public_key(&group, &point)?.check_key()
     };
     checked().map_err(|_| DecryptError::EphemeralKey)
+}
+
+/// RFC 7748 section 6.1: with a point of small order every key agrees on zero, so one that is known shows it. Tokens answer
+/// such points with whatever comes to them, kryoptic with CKR_DEVICE_ERROR: a sender must not be able to make a token
+/// look broken.
+pub(crate) fn assert_x25519(point: &[u8]) -> Result<(), DecryptError> {
+    let agree = || {
+        let known = PKey::private_key_from_raw_bytes(&[0x40; 32], Id::X25519)?;
+        let theirs = PKey::public_key_from_raw_bytes(point, Id::X25519)?;
+        let mut deriver = Deriver::new(&known)?;
+        deriver.set_peer(&theirs)?;
+        deriver.derive_to_vec()
+    };
+    let secret = agree().map_err(|_| DecryptError::EphemeralKey)?;
+    if secret.iter().any(|&byte| byte != 0) { Ok(()) } else { Err(DecryptError::EphemeralKey) }
 }
 
 /// RFC 5869 with an absent salt.
@@ -74,6 +90,35 @@ mod tests {
         assert!(matches!(assert_point(&off, Nid::X9_62_PRIME256V1, 65), Err(DecryptError::EphemeralKey)));
         assert!(matches!(assert_point(&[4; 64], Nid::X9_62_PRIME256V1, 65), Err(DecryptError::Length { .. })));
         assert!(matches!(assert_point(&[], Nid::SECP384R1, 97), Err(DecryptError::Length { .. })));
+    }
+
+    #[test]
+    fn points_of_small_order_are_refused() {
+        let hex = |text: &str| -> Vec<u8> {
+            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+        };
+        // RFC 7748 section 5 reduces: 0, 1 and -1 modulo p, also p and p + 1; and the two of order 8.
+        for small in [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        ] {
+            assert!(matches!(assert_x25519(&hex(small)), Err(DecryptError::EphemeralKey)), "{small}");
+        }
+        for length in [0, 31, 33] {
+            assert!(assert_x25519(&vec![9; length]).is_err(), "{length}");
+        }
+        // The base point, and Bob's public key of RFC 7748 section 6.1.
+        for sound in [
+            "0900000000000000000000000000000000000000000000000000000000000000",
+            "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+        ] {
+            assert!(assert_x25519(&hex(sound)).is_ok(), "{sound}");
+        }
     }
 
     #[test]
