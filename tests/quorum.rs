@@ -199,22 +199,46 @@ fn giving_up_tries_nothing_at_the_token() {
     let (code, seen) = terminal.end().unwrap();
     assert!(code == 77 && seen.contains("error[HSM-PIN"), "{code} {seen}");
     assert!(office.token() != before && office.sealed() == 0, "{seen}");
+
+    // The next ones are told, and the right PIN still does.
+    let mut terminal = office.seal();
+    terminal.wait_for("A wrong PIN was entered at this token since the last login").unwrap();
+    terminal.answer(FIRST, &papers[0]).unwrap();
+    terminal.answer(SECOND, &papers[1]).unwrap();
+    let (code, seen) = terminal.end().unwrap();
+    assert_eq!((code, office.sealed()), (0, 1), "{seen}");
+}
+
+/// Up to the last line of the second custodian, which comes back too.
+fn almost_sealed(office: &Office, papers: &[String]) -> (Terminal, String) {
+    let mut terminal = office.seal();
+    terminal.answer(FIRST, &papers[0]).unwrap();
+    let words: Vec<&str> = papers[1].split(' ').collect();
+    terminal.answer(SECOND, &words[..20].join(" ")).unwrap();
+    terminal.wait_for("custodian 2 of 2, word 21: ").unwrap();
+    (terminal, words[20..].join(" "))
+}
+
+/// All that was shown, and what of it comes before the report, which has words of its own: those of a digest.
+fn dialog(mut terminal: Terminal, rest: &str) -> (String, String) {
+    terminal.press(&format!("{rest}\n")).unwrap();
+    let (code, seen) = terminal.end().unwrap();
+    assert_eq!(code, 0, "{seen}");
+    let dialog = seen.split("sealed land-").next().unwrap().to_owned();
+    (seen, dialog)
 }
 
 #[test]
 fn nothing_shows_or_stays() {
     let folder = tempfile::tempdir().unwrap();
     let office = Office::open(folder.path());
-    let (papers, pin) = (office.papers("home"), office.pin("home"));
-    let mut terminal = office.seal();
-    terminal.answer(FIRST, "").unwrap();
-    let (_, without) = terminal.end().unwrap();
+    let pin = office.pin("home");
+    // The same words of the program, with other shares.
+    let (terminal, rest) = almost_sealed(&office, &office.papers("home"));
+    let (_, without) = dialog(terminal, &rest);
 
-    let mut terminal = office.seal();
-    terminal.answer(FIRST, &papers[0]).unwrap();
-    let words: Vec<&str> = papers[1].split(' ').collect();
-    terminal.answer(SECOND, &words[..20].join(" ")).unwrap();
-    terminal.wait_for("custodian 2 of 2, word 21: ").unwrap();
+    let papers = office.papers("home");
+    let (terminal, rest) = almost_sealed(&office, &papers);
     let process = terminal.process().unwrap();
     let said = |file: &str| {
         let path = format!("/proc/{process}/{file}");
@@ -227,11 +251,10 @@ fn nothing_shows_or_stays() {
     };
     let (arguments, environment) = (said("cmdline"), said("environ"));
     assert!(arguments.contains("pouch-seal"), "{arguments}");
-    terminal.press(&format!("{}\n", words[20..].join(" "))).unwrap();
-    let (code, seen) = terminal.end().unwrap();
-    assert_eq!(code, 0, "{seen}");
+    let (seen, dialog) = dialog(terminal, &rest);
+    assert!(!seen.contains(&pin), "the PIN was shown");
     let mine: String = std::env::vars_os().map(|(name, value)| format!("{name:?}={value:?}\n")).collect();
-    for text in [&seen, &arguments, &environment] {
+    for text in [&dialog, &arguments, &environment] {
         assert_silent(text, &format!("{without}\n{mine}\n{arguments}"), &papers, &pin);
     }
     // Each custodian leaves an empty screen.
@@ -291,4 +314,31 @@ fn without_a_terminal_nobody_is_asked() {
     let error = run(alone.env("SOFTHSM2_CONF", office.softhsm("home"))).unwrap_err();
     assert!(error.contains("exit status: 69") && error.contains("error[QUORUM-TERMINAL]"), "{error}");
     assert!(office.token() == before && office.sealed() == 0);
+}
+
+#[test]
+fn a_further_officer_signs_by_quorum() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::create(folder.path(), Keys::Rfc9580).unwrap();
+    place.add_officer("tamm").unwrap();
+    let source = folder.path().join("source");
+    fs::create_dir(&source).unwrap();
+    let capture = format!("source = \"directory\"\npath = \"{}\"", source.display());
+    place.add_registry("land", &capture, "cosigners = [\"tamm.pgp\"]").unwrap();
+    let office = Office { place };
+    office.edit("home/seal.toml", |text| {
+        let (home, officer) = text.split_once("[cosigner.tamm]\n").unwrap();
+        format!("{home}[cosigner.tamm]\nquorum = true\n{}", without_pin_source(officer))
+    });
+    run(office.place.seal().unwrap().args(["seal", "land"])).unwrap();
+
+    let papers = office.papers("tamm");
+    let line = office.line("pouch-seal", "home/seal.toml", "cosign land-000001 --as tamm");
+    let mut terminal = Terminal::start(&line, &office.softhsm("tamm")).unwrap();
+    terminal.answer("Type Yes to go on: ", "Yes").unwrap();
+    terminal.answer(FIRST, &papers[1]).unwrap();
+    terminal.answer(SECOND, &papers[0]).unwrap();
+    let (code, seen) = terminal.end().unwrap();
+    assert_eq!((code, office.sealed()), (0, 1), "{seen}");
+    run(office.place.import().unwrap().arg("verify").arg(office.place.spooled("land-000001"))).unwrap();
 }

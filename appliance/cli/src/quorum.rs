@@ -5,7 +5,7 @@
 use std::io;
 
 use openpgp_pkcs11::secrecy::{ExposeSecret as _, SecretString};
-use openpgp_pkcs11::{PinPrompt, TokenStatus};
+use openpgp_pkcs11::{PinPrompt, PinState, TokenStatus};
 use pouch_console::{Exit, Failure, escape};
 use pouch_platform::{SecretTty, TtyError};
 use pouch_shares::{Collector, CombineError, Draft, Share, ShareError};
@@ -59,6 +59,9 @@ fn gather(token: &TokenStatus) -> Result<Option<SecretString>, Failure> {
     let mut taken = 0;
     let mut news = format!("The PIN of token \"{}\" (serial {})", escape(&token.label), escape(&token.serial));
     news += " is shared among custodians, who come one at a time.\n";
+    if token.pin == PinState::CountLow {
+        news += "A wrong PIN was entered at this token since the last login; there is one try now.\n";
+    }
     while collector.missing() > 0 {
         // How many it takes stands in the first share.
         let of = if taken == 0 { String::new() } else { format!(" of {}", taken + collector.missing()) };
