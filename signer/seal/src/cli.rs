@@ -107,21 +107,25 @@ pub(crate) struct SealArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pouch-seal cosign land-000041 --as tamm                        sign with the key of [cosigner.tamm]
+  pouch-seal cosign land-000041 --as tamm        with the key of [cosigner.tamm]
   pouch-seal cosign land-000041 --key URI --certificate tamm.pgp
 
 On another machine, where there is no spool:
-  pouch-seal cosign land-000041 --export request.json            here: what is to be signed, to be carried there
+  pouch-seal cosign land-000041 --export request.json
   pouch-seal cosign --request request.json --output tamm.sig --key URI --certificate tamm.pgp
-  pouch-seal cosign land-000041 --import tamm.sig                here: the signature that came back
+  pouch-seal cosign land-000041 --import tamm.sig
+The first writes what is to be signed, which is carried there; the second runs there; the third
+takes the signature that came back.
 
-A pouch whose configuration names `cosigners` waits in the spool until all of them have signed; only then is it to be
-carried, and only then the next one is sealed. Before the PIN is asked the manifest is compared with the ledger, every
-part with the manifest, and the signatures that are there are verified. What is signed is shown, with its digest in words:
-compare them with those that the sealing officer reads to you, and type \"Yes\".
+A pouch whose configuration names `cosigners` waits in the spool until all of them have signed; only
+then is it to be carried, and only then the next one is sealed. Before the PIN is asked the manifest
+is compared with the ledger and every part with the manifest, and the signatures that are there are
+verified. What is signed is shown, with its digest in words: compare them with those that the
+sealing officer reads to you, and type \"Yes\".
 
-All whom the manifest announces have to sign. Where K of N officers are enough, --cosigner of `pouch-seal seal` chooses who
-signs this time, `threshold` says that they are at least K, and the embassy's trust file demands K of all N.
+All whom the manifest announces have to sign. Where K of N officers are enough, --cosigner of
+`pouch-seal seal` chooses who signs this time, `threshold` says that they are at least K, and the
+embassy's trust file demands K of all N.
 
 Signatures of stock gpg and sq are taken too, if they are binary and say the time of sealing.
 

@@ -108,7 +108,9 @@ impl Spool {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ledger::default(),
             Err(error) => return Err(error.into()),
         };
-        let settled = Ledger { last: ledger.pending.or(ledger.last), pending: None, waiting: ledger.waiting };
+        // A pouch that is about to become visible waits no more.
+        let waiting = ledger.waiting.filter(|_| ledger.pending.is_none());
+        let settled = Ledger { last: ledger.pending.or(ledger.last), pending: None, waiting };
         Ok(next_of(&settled, registry)?.0)
     }
 

@@ -43,8 +43,17 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         let lines: Vec<_> = rows
             .iter()
             .map(|r| {
-                let waits = r.waiting_for.as_ref().map_or_else(String::new, |who| format!("{} signatures", who.len()));
-                [r.pouch.clone(), r.as_of.clone(), r.entries.to_string(), size(r.bytes), size(r.sealed_bytes), waits]
+                // Enough of a fingerprint to know the officer by; all of it is shown by `inspect`.
+                let short = |signer: &Fingerprint| signer.as_str().chars().take(16).collect::<String>();
+                let waits: Vec<_> = r.waiting_for.iter().flatten().map(short).collect();
+                [
+                    r.pouch.clone(),
+                    r.as_of.clone(),
+                    r.entries.to_string(),
+                    size(r.bytes),
+                    size(r.sealed_bytes),
+                    waits.join(" "),
+                ]
             })
             .collect();
         table(["pouch", "as of", "entries", "content", "sealed", "waits for"], &lines)

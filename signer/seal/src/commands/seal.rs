@@ -256,7 +256,7 @@ fn report(config: &Config, sealed: &Sealed, (started, split): (Instant, bool), o
         || {
             let end = match missing.len() {
                 0 => String::new(),
-                more => format!("it waits for {more} more signatures: pouch-seal cosign {}\n", manifest.id()),
+                more => format!("signatures still missing: {more}; to add one: pouch-seal cosign {}\n", manifest.id()),
             };
             format!(
                 "sealed {} in {}: {} entries, {} in {} parts of together {}\n\n{}\nit is in {}\n{end}",
