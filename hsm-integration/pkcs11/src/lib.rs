@@ -38,6 +38,8 @@
 //! * A TPM has no Edwards curves, no RSA of 4096 bits, and its module no key agreement: [`Token::offers`] says so.
 //! * Bad RSA padding is an error on some tokens; on others, kryoptic first, it opens to a made-up message.
 //! * Serial numbers need not differ: all tokens on a TPM of software have the same.
+//! * tpm2-pkcs11 gives a new key the handle of another one after a key was destroyed: what was found is asked for its names.
+//! * It never erases a token. SoftHSM never locks a PIN and wraps no Edwards keys; no module tells of that in a list.
 //! * A module is initialised once a process; login belongs to process and token, not to a session.
 //! * SoftHSM reads `SOFTHSM2_CONF` when it is loaded, and lists only tokens that existed then.
 //!

@@ -271,3 +271,19 @@ fn a_token_that_cannot_be_read_is_found_by_its_slot() {
         assert_eq!(pulled.explain().kind, Kind::Unavailable, "{pulled}");
     });
 }
+
+/// The binding panics on it. The session is replaced, and the next call is answered.
+#[test]
+fn an_absurd_length_is_an_error_and_not_the_end_of_the_session() {
+    with_faults("an_absurd_length_is_an_error_and_not_the_end_of_the_session", |bench, faulty| {
+        let token = faulty.login(bench);
+        let key = generate(&token, Algorithm::P256, "sealing", 1);
+        for _ in 0..2 {
+            faulty.order("long C_GetAttributeValue\n");
+            let error = token.public_key(&key).unwrap_err();
+            assert_eq!(error.explain().id, "HSM-MODULE", "{error}");
+            faulty.order("");
+            token.public_key(&key).unwrap();
+        }
+    });
+}

@@ -40,13 +40,14 @@ pub(super) fn carry(from: &LoggedIn, to: &LoggedIn, cargo: &Cargo, offers: Offer
             let cause = BackupError::Step { step: "destroying the transport keys", source };
             Err(super::undo(to, &copy, cause))
         }
+        // The transport keys go with the sessions, which end here.
+        (Err(cause), _) if !lasted => Err(cause),
         (Err(cause), Err(source)) => Err(left(source.to_string(), cause)),
         // It says that it destroyed them.
-        (Err(cause), Ok(())) if lasted => match to.assert_names_free(cargo) {
+        (Err(cause), Ok(())) => match to.assert_names_free(cargo) {
             Ok(()) => Err(cause),
             Err(seen) => Err(left(seen.to_string(), cause)),
         },
-        (Err(cause), Ok(())) => Err(cause),
     }
 }
 

@@ -8,6 +8,7 @@
  *   flip C_Sign 3309    the same if it wrote so many bytes
  *   short C_Sign        call, then report one byte less
  *   first 7             fail and hang only calls whose first word, slot or session, is this
+ *   long C_GetAttributeValue  call, then claim 2^63 bytes where a length was asked for
  *   flags 262144        set these bits in CK_TOKEN_INFO.flags
  *   clock 1             claim a clock in CK_TOKEN_INFO that shows no time
  *
@@ -128,6 +129,7 @@ static word call(int index, word a, word b, word c, word d, word e, word f, word
     if (index == GET_ATTRIBUTE_VALUE) {
         struct attribute *all = (struct attribute *)c;
         for (word i = 0; i < d; i++) {
+            if (!all[i].value && ordered("long", NAMES[index], &value)) all[i].length = 1UL << 63;
             if (!all[i].value || all[i].length == 0 || all[i].length == (word)-1) continue;
             if (ordered("flip", NAMES[index], &value)) all[i].value[all[i].length / 2] ^= 1;
             if (ordered("short", NAMES[index], &value)) all[i].length -= 1;
