@@ -63,23 +63,27 @@ impl<'d> Ceremony<'d> {
     pub fn open(dir: Dir, occasion: Occasion, dialog: &'d mut dyn Dialog) -> Result<Self, Failure> {
         let tool = tool_digest()?;
         let Occasion { reviewed, binding, binding_digest, mode } = occasion;
+        let begin = Event::Begin {
+            mode,
+            title: reviewed.plan.title.clone(),
+            purpose: reviewed.plan.purpose.clone(),
+            plan_sha256: reviewed.digest,
+            binding_sha256: binding_digest,
+            tool: format!("pouch-ceremony {}", env!("CARGO_PKG_VERSION")),
+            tool_sha256: tool,
+        };
         let (transcript, made, event) = if dir.exists(FILE).map_err(explain::dir)? {
             let reading = Reading::unfinished(&dir)?;
             same_ceremony(&dir, &reading, &reviewed, mode)?;
             let made = Made::of(&reading.lines);
-            let event = (!reading.is_closed()).then_some(Event::Resume { tool_sha256: tool });
+            let event = match reading.lines.is_empty() {
+                // Interrupted before the first line was whole.
+                true => Some(begin),
+                false => (!reading.is_closed()).then_some(Event::Resume { tool_sha256: tool }),
+            };
             (Transcript::resume(dir, &reading)?, made, event)
         } else {
-            let event = Event::Begin {
-                mode,
-                title: reviewed.plan.title.clone(),
-                purpose: reviewed.plan.purpose.clone(),
-                plan_sha256: reviewed.digest,
-                binding_sha256: binding_digest,
-                tool: format!("pouch-ceremony {}", env!("CARGO_PKG_VERSION")),
-                tool_sha256: tool,
-            };
-            (Transcript::create(dir)?, Made::default(), Some(event))
+            (Transcript::create(dir)?, Made::default(), Some(begin))
         };
         let (step, sessions, closed) = (String::new(), BTreeMap::new(), event.is_none());
         let mut ceremony = Self { reviewed, binding, mode, dialog, made, step, tool, closed, transcript, sessions };
@@ -108,6 +112,10 @@ impl<'d> Ceremony<'d> {
         if answer.len() > MAX_ANSWER {
             let message = format!("the answer has {} bytes; at most {MAX_ANSWER}", answer.len());
             return Err(Failure::new("CEREMONY-ANSWER", Exit::Usage, message).hint("nothing was done; answer shorter"));
+        }
+        if self.closed {
+            // The last line is written; who comes for the PIN of its signature is not on the record.
+            return Ok(answer);
         }
         let (step, question) = (self.step.clone(), question.to_owned());
         self.write(&Event::Answer { step, role, question, answer: answer.clone() })?;

@@ -3,7 +3,7 @@
 use crate::ceremony::Ceremony;
 use crate::people::Role;
 use crate::steps::{self, Step, Work};
-use crate::transcript::{Ending, Event};
+use crate::transcript::{Ending, Event, UNWRITTEN};
 use crate::work;
 use pouch_console::{Exit, Failure};
 
@@ -37,7 +37,8 @@ fn pass(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
         announce(ceremony, step)?;
         let failure = match attempt(ceremony, step) {
             Ok(()) => return Ok(()),
-            Err(failure) if stops(&failure) => return Err(failure),
+            // Behind the last line nothing may be written.
+            Err(failure) if stops(&failure) || ceremony.closed => return Err(failure),
             Err(failure) => failure,
         };
         let id = step.work.to_string();
@@ -61,7 +62,7 @@ fn pass(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
 
 /// Nobody answers any more, or there is nothing left to repeat but the signature.
 fn stops(failure: &Failure) -> bool {
-    ["CEREMONY-STOPPED", "CEREMONY-DIALOG", work::close::UNSIGNED].contains(&failure.id.as_str())
+    ["CEREMONY-STOPPED", "CEREMONY-DIALOG", UNWRITTEN, work::close::UNSIGNED].contains(&failure.id.as_str())
 }
 
 fn announce(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {

@@ -39,7 +39,12 @@ pub struct Transcript {
     file: File,
     lines: u64,
     end: Sha256Digest,
+    /// Bytes of the whole lines.
+    length: u64,
 }
+
+/// Id of the failure after which nothing may be done any more, because it could not be taken down.
+pub(crate) const UNWRITTEN: &str = "CEREMONY-RECORD";
 
 impl Transcript {
     /// Begins a transcript in `dir`, which must have none.
@@ -49,7 +54,7 @@ impl Transcript {
     pub fn create(dir: Dir) -> Result<Self, Failure> {
         let file = dir.create_new(FILE).map_err(pouch_cli::explain::dir)?;
         dir.sync().map_err(pouch_cli::explain::dir)?;
-        Ok(Self { dir, file, lines: 0, end: NOTHING })
+        Ok(Self { dir, file, lines: 0, end: NOTHING, length: 0 })
     }
 
     /// Goes on with a transcript that was read and found whole.
@@ -62,7 +67,7 @@ impl Transcript {
         // A last line that was cut off in writing says nothing that was done.
         file.set_len(reading.whole_bytes).and_then(|()| file.sync_all()).map_err(failed)?;
         let lines = u64::try_from(reading.lines.len()).unwrap_or(u64::MAX);
-        Ok(Self { dir, file, lines, end: reading.end })
+        Ok(Self { dir, file, lines, end: reading.end, length: reading.whole_bytes })
     }
 
     /// Appends one line, durably.
@@ -75,8 +80,13 @@ impl Transcript {
             Failure::new("CEREMONY-TRANSCRIPT", Exit::Software, format!("line {} is no JSON: {error}", line.line))
         })?;
         let end = Sha256Digest(sha256(&bytes));
-        let written = self.file.write_all(&[&bytes, b"\n".as_slice()].concat()).and_then(|()| self.file.sync_data());
-        written.map_err(|source| write_failed(&self.dir, source))?;
+        let bytes = [&bytes, b"\n".as_slice()].concat();
+        if let Err(source) = self.file.write_all(&bytes).and_then(|()| self.file.sync_data()) {
+            // Half a line at most is left, which a resumed ceremony cuts off; better none.
+            drop(self.file.set_len(self.length));
+            return Err(write_failed(&self.dir, source));
+        }
+        self.length = self.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         (self.lines, self.end) = (line.line, end);
         Ok(())
     }
@@ -99,5 +109,8 @@ impl Transcript {
 
 fn write_failed(dir: &Dir, source: std::io::Error) -> Failure {
     let path = dir.path().join(FILE);
-    pouch_cli::explain::dir(DirError::System { action: pouch_platform::Action::Write, path, source })
+    let failure = pouch_cli::explain::dir(DirError::System { action: pouch_platform::Action::Write, path, source });
+    let hint =
+        "nothing goes on that cannot be taken down; see to the disk, and run the same command: it goes on from there";
+    Failure { id: UNWRITTEN.to_owned(), ..failure }.hint(hint)
 }

@@ -32,6 +32,7 @@ pub(crate) fn close(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
     let signer = signer(ceremony, &name)?;
     let signed_by = ceremony.made.certificate(&name).cloned();
     ceremony.write(&Event::Close { ending: Ending::Done, reason: None, signed_by })?;
+    ceremony.closed = true;
     sign(ceremony, signer)
 }
 

@@ -1,8 +1,9 @@
 //! Keys: made in a token, copied into a second one, destroyed.
 
 use crate::ceremony::{Ceremony, missing, now};
+use crate::people::Role;
 use crate::pin::log_in;
-use crate::plan::{Key, KeyKind, Name};
+use crate::plan::{Key, KeyKind, Name, State};
 use crate::transcript::Fact;
 use openpgp_pkcs11::{Algorithm, LoggedIn, Uri, back_up};
 use pouch_cli::explain;
@@ -12,10 +13,19 @@ pub(super) fn generate(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<F
     let key = ceremony.plan().key.get(name).ok_or_else(|| missing("key", name))?.clone();
     let session = log_in(ceremony, &key.token)?;
     let second = key.pq_token.as_ref().map(|second| log_in(ceremony, second)).transpose()?;
-    let made = make(&key, &session, second.as_ref())?;
-    let facts = made.iter().map(|(uri, algorithm)| fact(name, uri, algorithm.clone()));
+    let mut facts = Vec::new();
+    let made = match make(&key, &session, second.as_ref()) {
+        Err(failure) if failure.id == "HSM-KEY-EXISTS" && initialised_here(ceremony, &key.token) => {
+            facts.push(clear(ceremony, name, &key, &session)?);
+            make(&key, &session, second.as_ref())
+        }
+        made => made,
+    };
+    let made = made?;
+    facts.extend(made.iter().map(|(uri, algorithm)| fact(name, uri, algorithm.clone())));
     let warning = format!("the two halves of key {name} are in two tokens, which is weaker than both in one");
-    Ok(facts.chain(second.map(|_| Fact::Proof { what: warning })).collect())
+    facts.extend(second.map(|_| Fact::Proof { what: warning }));
+    Ok(facts)
 }
 
 /// Makes a key as the plan says, its post-quantum half in `second` if there is one: URI and algorithm of what was made.
@@ -56,6 +66,38 @@ pub(super) fn backup(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fac
     let proof =
         format!("the copy of key {name} in token {second} does what the key does, and neither can leave its token");
     Ok(vec![fact(name, &made.copy, made.public.algorithm()), Fact::Proof { what: proof }])
+}
+
+/// Nothing was in a token that this ceremony initialised: what is there was made here. In any other token a key of this
+/// name may be an old one that somebody needs.
+fn initialised_here(ceremony: &Ceremony<'_>, token: &Name) -> bool {
+    ceremony.plan().token.get(token).is_some_and(|token| token.state != State::Ready)
+}
+
+/// Destroys the key of an attempt that was interrupted before it was written down, if the people say so. When it was made is
+/// not known, and the fingerprint depends on that; and nobody saw it being made.
+fn clear(ceremony: &mut Ceremony<'_>, name: &Name, key: &Key, session: &LoggedIn) -> Result<Fact, Failure> {
+    let uri = ceremony.key_uri(name)?.with_id(key.id.bytes());
+    let found = session.find_key(&uri).map_err(|error| {
+        Failure::new(
+            "CEREMONY-HALF-KEY",
+            Exit::Refused,
+            format!("an attempt that was interrupted left half a key: {error}"),
+        )
+        .fact("key", uri.name_only())
+        .hint(
+            "nothing was done; close this ceremony as failed, and begin anew in a new folder with this token as \
+                 state = \"used\", which erases it",
+        )
+    })?;
+    let there = found.uri().name_only().to_string();
+    let question = format!(
+        "The token holds a key with this label and id that the transcript does not know:\n{there}\n\
+         An attempt at this step made it and was interrupted. It is destroyed, and the key is made anew."
+    );
+    ceremony.confirm(Role::Administrator, &question)?;
+    found.destroy().map_err(explain::hsm)?;
+    Ok(Fact::Destroyed { key: name.clone(), uri: there })
 }
 
 pub(super) fn retire(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {

@@ -3,7 +3,7 @@
 use crate::ceremony::{Ceremony, missing};
 use crate::people::Role;
 use crate::pin::{about, log_in_with, make};
-use crate::plan::{Custody, Name, State};
+use crate::plan::{Custody, Name, State, Token as TokenPlan};
 use crate::transcript::Fact;
 use openpgp_pkcs11::{Contents, SlotState, Token, initialise_slot, reset_token, slots};
 use pouch_cli::explain;
@@ -74,6 +74,27 @@ fn no_pin_files(ceremony: &Ceremony<'_>, name: &Name, state: State) -> Result<()
     }
 }
 
+/// Looks for the token of an attempt that was interrupted before it was written down, before anybody copies words to paper.
+fn no_half_token(ceremony: &Ceremony<'_>, name: &Name, plan: &TokenPlan) -> Result<(), Failure> {
+    let there = slots(&ceremony.token_uri(name)?, ceremony.binding.module.as_deref()).map_err(explain::hsm)?;
+    let ours =
+        |slot: &&SlotState| slot.status.label == plan.label && !matches!(slot.contents, Ok(Contents::Uninitialised));
+    match there.iter().find(ours) {
+        Some(slot) if plan.state == State::Empty => Err(Failure::new(
+            "CEREMONY-HALF-TOKEN",
+            Exit::Refused,
+            format!("token {name} is initialised, and the transcript does not know it: an attempt was interrupted"),
+        )
+        .fact("token", slot.status.uri())
+        .hint(
+            "nothing was done, and no key is in it; close this ceremony as failed, and begin anew in a new folder with \
+             another empty token, or erase this one: state = \"used\" in the plan, and the security officer's PIN from the \
+             papers of that attempt. If that PIN was not set yet, its maker's tool erases it",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn open(ceremony: &Ceremony<'_>, name: &Name) -> Result<Token, Failure> {
     Token::open(&ceremony.token_uri(name)?, ceremony.binding.module.as_deref()).map_err(explain::hsm)
 }
@@ -81,6 +102,7 @@ fn open(ceremony: &Ceremony<'_>, name: &Name) -> Result<Token, Failure> {
 pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
     let plan = ceremony.plan().token.get(name).ok_or_else(|| missing("token", name))?.clone();
     let bound = ceremony.binding.token.get(name).ok_or_else(|| missing("token", name))?.clone();
+    no_half_token(ceremony, name, &plan)?;
     let officer = plan.so_pin.unwrap_or(Custody::Typed);
     let so_pin = make(ceremony, name, "security officer", officer, bound.so_pin_file.as_deref())?;
     let user_pin = make(ceremony, name, "user", plan.user_pin, bound.user_pin_file.as_deref())?;
