@@ -79,6 +79,10 @@ pub(crate) struct RehearseArgs {
     /// Play everybody: answer Yes to all, and type back what is shown. For tests of a plan.
     #[arg(long)]
     pub(crate) unattended: bool,
+
+    /// Where custodians see and type their words, as on the day; this terminal unless given.
+    #[arg(long, value_name = "TTY", conflicts_with = "unattended")]
+    pub(crate) private_terminal: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

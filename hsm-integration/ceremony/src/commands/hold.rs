@@ -39,7 +39,7 @@ pub(crate) fn rehearse(arguments: &RehearseArgs, output: &Output) -> Result<Exit
         let mut actor = Actor::new(stderr(), rehearsal::papers(&arguments.output)?);
         return hold(dir, occasion, &mut actor, output);
     }
-    let mut terminal = terminal(output, None)?;
+    let mut terminal = terminal(output, arguments.private_terminal.as_deref())?;
     hold(dir, occasion, &mut terminal, output)
 }
 
