@@ -10,14 +10,15 @@
 #   --tool-sha256 HEX   digest of pouch-ceremony on the paper of the review; asked for unless given
 #   --records DIR       where everything is kept; ./records unless given
 #   --allow-network     for trying out; is said aloud in the record
+#   --private TTY       with rehearse: the private terminal, as on the day
 #   --unattended        with rehearse: nobody types
 #
 # After an interruption run the same again: what is done is not done twice.
 #
 # The session is recorded with its timing (scriptreplay shows it again). No share and no PIN is in the recording: it takes what
 # a screen shows, never what is typed; PINs are not shown; and custodians see and type their words at the private terminal
-# of the binding, which is another one. Without that terminal nothing is recorded, and nothing is run. In a rehearsal the
-# words are on the record: they open throw-away tokens only.
+# of the binding, which is another one. Without that terminal nothing is recorded, and nothing is run. In a rehearsal without
+# --private the words are on the record: they open throw-away tokens only.
 set -eu
 umask 077
 export LC_ALL=C TZ=UTC
@@ -36,20 +37,21 @@ done
 
 if [ -z "${POUCH_SESSION-}" ]; then
     here=$(cd "$(dirname "$0")" && pwd) tool=$(command -v pouch-ceremony)
-    paper='' records=$PWD/records network='' unattended='' mode='' binding=''
+    paper='' records=$PWD/records network='' how='' mode='' binding=''
     while [ $# -gt 0 ]; do
         case $1 in
         --tool-sha256) paper=${2:?} && shift ;;
         --records) mkdir -p "${2:?}" && records=$(cd "$2" && pwd) && shift ;;
         --allow-network) network=allowed ;;
-        --unattended) unattended=--unattended ;;
+        --unattended) how=--unattended ;;
+        --private) how="--private-terminal ${2:?}" && shift ;;
         rehearse) mode=rehearse && shift && break ;;
         run) mode=run binding=${2:?which binding} && shift 2 && break ;;
         *) stop "\"$1\" is no option and no verb; see the top of lib.sh" ;;
         esac
         shift
     done
-    case $mode/$#/$unattended in
+    case $mode/$#/$how in
     rehearse/0/*) ;;
     run/0/*) stop "name at least one MEDIUM for a copy of the record" ;;
     run/*/) ;;
@@ -57,7 +59,7 @@ if [ -z "${POUCH_SESSION-}" ]; then
     esac
     plan=$here/plan.toml plan_digest=$(digest "$here/plan.toml")
     place=$records/${here##*/}-$(printf %.16s "$plan_digest")
-    export here tool paper network unattended mode binding plan plan_digest place
+    export here tool paper network how mode binding plan plan_digest place
 fi
 rehearsal=$place/rehearsal record=$place/record
 ceremony=$record/ceremony
@@ -109,9 +111,9 @@ assert_private() {
 
 rehearse() { # PLAN FOLDER
     [ -f "$2/transcript.jsonl.sig" ] && say "already rehearsed: $2" && return
-    # Empty means: no option.
+    # None, one or two words.
     # shellcheck disable=SC2086
-    pouch-ceremony rehearse "$1" --output "$2" $unattended
+    pouch-ceremony rehearse "$1" --output "$2" $how
 }
 
 # Whether a rehearsal of this plan was held to its end, by this tool.
@@ -135,7 +137,6 @@ session() {
     assert_tool
     assert_clock
     assert_offline
-    # shellcheck disable=SC2086
     pouch-ceremony check "$plan" ${binding:+--binding "$binding"}
     if [ "$mode" = rehearse ]; then
         [ -z "$drill" ] || rehearse "$here/$drill" "$place/drill"

@@ -17,6 +17,7 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use acceptance::process::{binary, command, run};
+use acceptance::terminal::Terminal;
 use pouch_format::RegistryName;
 use pouch_open::Trust;
 use sequoia_openpgp::Cert;
@@ -138,6 +139,31 @@ fn every_record_reads_as_expected() {
         }
     }
     assert!(other.is_empty(), "{}", other.join("\n"));
+}
+
+/// A rehearsal that is broken off with the stage set, so that a paper can be exchanged.
+#[test]
+fn a_custodian_with_words_of_another_day_is_found() {
+    let held = Held::get("yearly-rehearsal");
+    let stage = tempfile::tempdir().unwrap();
+    let rehearse = format!(
+        "{} rehearse {} --output {}",
+        binary("pouch-ceremony").unwrap().display(),
+        held.example.join("plan.toml").display(),
+        stage.path().join("record").display()
+    );
+    let mut terminal = Terminal::start(&rehearse, Path::new("")).unwrap();
+    terminal.wait_for("Name of the administrator: ").unwrap();
+    terminal.press("\u{3}").unwrap();
+    terminal.end().unwrap();
+    // Two custodians are enough for all else, so nobody would miss the third.
+    let paper = "papers/custodian-3.user-PIN-of-token-backup.txt";
+    fs::copy(held.folder.join(paper), stage.path().join("record").join(paper)).unwrap();
+    let output = command("sh", "TERM").args(["-c", &format!("exec {rehearse} --unattended")]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(69), "{said}");
+    assert!(said.contains("error[CEREMONY-QUORUM]: the shares give no PIN: "), "{said}");
+    assert!(said.contains("the ceremony was closed as failed at step 8, token.backup.papers"), "{said}");
 }
 
 #[test]

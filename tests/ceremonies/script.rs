@@ -111,12 +111,12 @@ fn a_session_is_rehearsed_recorded_and_not_held_twice() {
     }
     // The record with its timing, which can be seen again.
     let recorded = fs::read_to_string(place.join("record/session-1.log")).unwrap();
-    assert!(recorded.contains("=== step 8 of 8: close and sign the transcript"), "{recorded}");
+    assert!(recorded.contains(": close and sign the transcript"), "{recorded}");
     let replayed = run(command("scriptreplay", "TERM")
         .args(["--divisor", "1000", "--timing"])
         .args([place.join("record/session-1.timing"), place.join("record/session-1.log")]))
     .unwrap();
-    assert!(replayed.contains("=== step 8 of 8"), "{replayed}");
+    assert!(replayed.contains(": close and sign the transcript"), "{replayed}");
 
     let before = fs::read(place.join("rehearsal/transcript.jsonl")).unwrap();
     let again = office.rehearse("yearly-rehearsal");
@@ -207,57 +207,72 @@ fn copy_words(private: &mut Terminal, custodian: u8) -> String {
     words
 }
 
-#[test]
-fn a_ceremony_is_held_at_two_terminals() {
-    let office = Office::new();
-    office.rehearse("home-signing-key");
-    let mut private = Terminal::start("sh -c 'tty; exec sleep 600'", &office.at("softhsm2.conf")).unwrap();
-    private.wait_for("\n").unwrap();
-    let binding = office.binding(&format!("private_terminal = \"{}\"", private.seen().trim()));
-    let media = [office.at("stick one"), office.at("stick two")];
-    media.iter().for_each(|medium| fs::create_dir(medium).unwrap());
-    let arguments =
-        format!("--allow-network run {} '{}' '{}'", binding.display(), media[0].display(), media[1].display());
-    let line = office.line("home-signing-key", &arguments);
-    let mut main = Terminal::start(&line, &office.at("softhsm2.conf")).unwrap();
-    let digest = office.digest();
-    let (front, back) = digest.split_at(32);
-    main.answer("spaces do not matter: ", &format!("{} {back}", front.to_uppercase())).unwrap();
-    for (role, name) in
-        [("administrator", "Ada"), ("custodian 1", "Ben"), ("custodian 2", "Cleo"), ("custodian 3", "Dan")]
-    {
+/// Holds `home-signing-key` from the names to the end, and gives back the words of all papers.
+fn people(main: &mut Terminal, private: &mut Terminal) -> Vec<String> {
+    let names = [("administrator", "Ada"), ("custodian 1", "Ben"), ("custodian 2", "Cleo"), ("custodian 3", "Dan")];
+    for (role, name) in names.into_iter().chain([("witness 1", "Eve")]) {
         main.answer(&format!("Name of the {role}: "), name).unwrap();
     }
-    main.answer("Name of the witness 1: ", "Eve").unwrap();
     // Clock, digests, and that the token is erased.
     for _ in 0..3 {
         main.answer("Type Yes to go on: ", "Yes").unwrap();
     }
-    let mut papers: Vec<String> = Vec::new();
-    for custodian in [1, 2, 3, 1, 2, 3] {
-        papers.push(copy_words(&mut private, custodian));
-    }
+    let papers = [1, 2, 3, 1, 2, 3].map(|custodian| copy_words(private, custodian));
     // The key, and that the record is closed.
     for _ in 0..2 {
         main.answer("Type Yes to go on: ", "Yes").unwrap();
     }
+    papers.into()
+}
+
+#[test]
+fn a_ceremony_is_rehearsed_and_held_at_two_terminals() {
+    let office = Office::new();
+    let softhsm = office.at("softhsm2.conf");
+    let mut private = Terminal::start("sh -c 'tty; exec sleep 600'", &softhsm).unwrap();
+    private.wait_for("\n").unwrap();
+    let tty = private.seen().trim().to_owned();
+    let digest = office.digest();
+    let (front, back) = digest.split_at(32);
+    let paper = format!("{} {back}", front.to_uppercase());
+
+    let rehearse = office.line("home-signing-key", &format!("--allow-network --private {tty} rehearse"));
+    let mut main = Terminal::start(&rehearse, &softhsm).unwrap();
+    main.answer("spaces do not matter: ", &paper).unwrap();
+    let rehearsed = people(&mut main, &mut private);
+    let (code, seen) = main.end().unwrap();
+    assert_eq!(code, 0, "{seen}");
+
+    let binding = office.binding(&format!("private_terminal = \"{tty}\""));
+    let media = [office.at("stick one"), office.at("stick two")];
+    media.iter().for_each(|medium| fs::create_dir(medium).unwrap());
+    let [one, two] = media.each_ref().map(|medium| medium.display());
+    let arguments = format!("--allow-network run {} '{one}' '{two}'", binding.display());
+    let run_line = office.line("home-signing-key", &arguments);
+    // The power fails while the names are taken; then all begin where they were.
+    let mut main = Terminal::start(&run_line, &softhsm).unwrap();
+    main.answer("spaces do not matter: ", &paper).unwrap();
+    main.answer("Name of the administrator: ", "Ada").unwrap();
+    main.wait_for("Name of the custodian 1: ").unwrap();
+    main.press("\u{3}").unwrap();
+    assert_ne!(main.end().unwrap().0, 0);
+    let mut main = Terminal::start(&run_line, &softhsm).unwrap();
+    main.answer("spaces do not matter: ", &paper).unwrap();
+    let papers = people(&mut main, &mut private);
     let (code, seen) = main.end().unwrap();
     assert_eq!(code, 0, "{seen}");
 
     let record = office.place().join("record");
-    run(ceremony()
-        .arg("verify-transcript")
-        .arg(record.join("ceremony"))
-        .arg("--certificate")
-        .arg(record.join("ceremony/home.pgp")))
-    .unwrap();
+    let home = record.join("ceremony/home.pgp");
+    run(ceremony().arg("verify-transcript").arg(record.join("ceremony")).arg("--certificate").arg(home)).unwrap();
     let copies = media.iter().map(|medium| medium.join(office.place().file_name().unwrap()));
-    for copy in copies.chain([record.clone()]) {
+    for copy in copies.chain([record]) {
         let listed = run(command("sha256sum", "TERM").args(["-c", "SHA256SUMS"]).current_dir(&copy)).unwrap();
-        for file in ["ceremony/transcript.jsonl", "ceremony/home.pgp", "session-2.log", "transcript.txt", "plan.toml"] {
+        for file in ["ceremony/transcript.jsonl", "ceremony/home.pgp", "session-3.log", "transcript.txt", "plan.toml"] {
             assert!(listed.contains(&format!("./{file}: OK")), "{file} in\n{listed}");
         }
         assert_no_words(&copy, &papers);
+        assert_no_words(&copy, &rehearsed);
     }
     let again = office.hold("home-signing-key", &format!("--tool-sha256 {digest} {arguments}"));
     assert!(again.0 == 0 && again.1.contains("already held: "), "{again:?}");
