@@ -2,7 +2,7 @@
 # Manual pages into target/man and shell completions into target/completions, from the binaries' own descriptions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-binaries=(pouch-seal pouch-import)
+binaries=(pouch-seal pouch-import pouch-ceremony)
 cargo build --quiet --release --locked "${binaries[@]/#/-p}" --bins
 mkdir -p target/man target/completions
 for binary in "${binaries[@]}"; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests of openpgp-pkcs11 on every module that they know; fails when one is missing or runs no test.
+# The tests of openpgp-pkcs11, and the first day of a home and an embassy, on every module that they know; fails when one is missing or runs no test.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,7 +16,7 @@ version() {
 
 # Passed tests, and whether all is well: every one of the test files must have run all of its tests, and at least one.
 count() {
-    awk -v files="$(ls hsm-integration/pkcs11/tests/*.rs | wc -l)" '
+    awk -v files="$(ls hsm-integration/pkcs11/tests/*.rs tests/first_day.rs | wc -l)" '
         /^test result: / {
             results++
             for (i = 2; i <= NF; i++) {
@@ -32,11 +32,14 @@ count() {
 }
 
 mkdir -p target
+cargo build --quiet --release --locked --workspace --bins
 for module in "${modules[@]}"; do
     log=target/test-hsm-$module.log
     echo "== $module $(version "$module")"
     status=0
     POUCH_TEST_MODULE=$module cargo test --release --locked -p openpgp-pkcs11 --test '*' --no-fail-fast >"$log" 2>&1 || status=$?
+    # A ceremony, and the first pouch by the keys that it makes.
+    POUCH_TEST_MODULE=$module cargo test --release --locked -p acceptance --test first_day --no-fail-fast >>"$log" 2>&1 || status=$?
     read -r passed whole < <(count "$log")
     if ((!status && passed)) && [[ $whole == all ]]; then
         echo "$passed passed, 0 failed"

@@ -23,7 +23,7 @@ status=0
 cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
 
 echo "== tests of tokens on a second module, kryoptic"
-on_tokens=()
+on_tokens=(--test first_day)
 for file in hsm-integration/pkcs11/tests/*.rs; do
     on_tokens+=(--test "$(basename "$file" .rs)")
 done

@@ -1,5 +1,6 @@
 //! A command at a terminal of its own, which `script` of util-linux gives it.
 
+use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -27,9 +28,17 @@ impl Terminal {
     /// # Errors
     /// `script` is not there.
     pub fn start(line: &str, softhsm: &Path) -> Result<Self, String> {
+        Self::start_with(line, &[("SOFTHSM2_CONF".into(), softhsm.into())])
+    }
+
+    /// The same with the tokens of any module, which these variables lead to.
+    ///
+    /// # Errors
+    /// `script` is not there.
+    pub fn start_with(line: &str, variables: &[(OsString, OsString)]) -> Result<Self, String> {
         let mut child = Command::new("script")
             .args(["-qec", &format!("exec {line}"), "/dev/null"])
-            .env("SOFTHSM2_CONF", softhsm)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

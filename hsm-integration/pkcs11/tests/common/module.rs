@@ -57,7 +57,11 @@ impl Module {
                 "/usr/lib64/pkcs11/libsofthsm2.so",
                 "/usr/local/lib/softhsm/libsofthsm2.so",
             ],
-            Self::Kryoptic => &[concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/lib/libkryoptic_pkcs11.so")],
+            // From this crate, and from the acceptance tests, which use this file too.
+            Self::Kryoptic => &[
+                concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/lib/libkryoptic_pkcs11.so"),
+                concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/lib/libkryoptic_pkcs11.so"),
+            ],
             Self::Tpm => &[
                 "/usr/lib/x86_64-linux-gnu/pkcs11/libtpm2_pkcs11.so",
                 "/usr/lib/aarch64-linux-gnu/pkcs11/libtpm2_pkcs11.so",
