@@ -18,6 +18,7 @@ use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::types::{Curve, HashAlgorithm, PublicKeyAlgorithm, RevocationType};
 
 use crate::signature::RawSignature;
+use crate::trust::Period;
 use crate::{RegistryPolicy, Trust, VerifyError};
 
 /// How far the time in a signature and the time of sealing may lie apart: the writer puts the same in both, and a
@@ -32,6 +33,7 @@ pub(crate) struct GoodSignature<'t> {
     signer: Fingerprint,
     cert: &'t Cert,
     key: Fingerprint,
+    period: Period,
     made: u32,
     intended: Vec<Fingerprint>,
 }
@@ -58,7 +60,8 @@ pub(crate) fn check_signatures<'t>(
         // SIGN-INVALID
         check_bytes(&raw, key.key().role_as_unspecified(), manifest)
             .map_err(|error| VerifyError::Invalid { key: raw.key.to_string(), detail: error.to_string() })?;
-        good.push(GoodSignature { signer: signer.clone(), cert, key: raw.key, made: raw.made, intended: raw.intended });
+        let (signer, period) = (signer.clone(), trust.period(signer));
+        good.push(GoodSignature { signer, cert, key: raw.key, period, made: raw.made, intended: raw.intended });
     }
     Ok(good)
 }
@@ -169,11 +172,9 @@ pub(crate) fn check_right(
         // SIGN-INVALID
         check_time(signature, manifest.sealed_at)?;
         // SIGN-KEY
-        check_key(signature, manifest.sealed_at).map_err(|flaw| VerifyError::Key {
-            key: signature.key.to_string(),
-            at: manifest.sealed_at,
-            flaw,
-        })?;
+        let flaw = |flaw| VerifyError::Key { key: signature.key.to_string(), at: manifest.sealed_at, flaw };
+        signature.period.excludes(manifest.sealed_at).map_or(Ok(()), |why| Err(flaw(why)))?;
+        check_key(signature, manifest.sealed_at).map_err(flaw)?;
     }
     // SIGN-THRESHOLD
     let signed: BTreeSet<_> = good.iter().map(|signature| signature.signer.clone()).collect();

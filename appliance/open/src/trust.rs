@@ -6,6 +6,8 @@
 //! [[certificate]]
 //! file = "home.pgp"                  # relative to the trust file
 //! fingerprint = "0123...CDEF"        # 40 or 64 upper-case hexadecimal digits
+//! from = "2026-11-24T00:00:00Z"      # pouches sealed before do not count; without this line any do
+//! until = "2027-02-22T00:00:00Z"     # nor those sealed later: a key that another one takes the place of
 //!
 //! [registry.land]
 //! signers = ["0123...CDEF"]          # of the certificates above
@@ -21,6 +23,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use pouch_format::{Fingerprint, Profile, RegistryName, limits, profile_by_word};
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::cert::CertParser;
@@ -85,6 +88,16 @@ pub enum TrustError {
         /// Fingerprint pinned.
         pinned: Fingerprint,
     },
+    /// A period in which nothing can be sealed.
+    #[error("certificate {fingerprint} counts from {from} until {until}, which is never")]
+    Period {
+        /// The certificate.
+        fingerprint: Fingerprint,
+        /// Its beginning.
+        from: Timestamp,
+        /// Its end.
+        until: Timestamp,
+    },
     /// The same thing named twice.
     #[error("{place} names {fingerprint} twice")]
     Repeated {
@@ -146,6 +159,26 @@ struct TrustFile {
 struct CertificateEntry {
     file: PathBuf,
     fingerprint: Fingerprint,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+/// When pouches must have been sealed for a certificate's signatures to count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Period {
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Period {
+    /// What is wrong with this moment.
+    pub(crate) fn excludes(&self, at: Timestamp) -> Option<String> {
+        match (self.from, self.until) {
+            (Some(from), _) if at < from => Some(format!("the trust file lets its certificate sign from {from} on")),
+            (_, Some(until)) if at > until => Some(format!("the trust file lets its certificate sign until {until}")),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -201,6 +234,8 @@ pub struct Trust {
     certificates: BTreeMap<Fingerprint, Cert>,
     registries: BTreeMap<RegistryName, RegistryPolicy>,
     embassy: BTreeMap<Fingerprint, Cert>,
+    /// Of the certificates that have one.
+    periods: BTreeMap<Fingerprint, Period>,
     /// Of every key the one certificate it belongs to.
     holders: BTreeMap<String, Fingerprint>,
 }
@@ -217,6 +252,7 @@ impl Trust {
         let file: TrustFile = toml::from_str(&text).map_err(|e| syntax(e.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let certificates = pinned(folder, &file.certificate)?;
+        let periods = periods(&file.certificate)?;
         let embassy = own(folder, &file.embassy.certificates)?;
         let registries = file
             .registry
@@ -224,7 +260,7 @@ impl Trust {
             .map(|(name, entry)| policy(&name, entry, &certificates).map(|policy| (name, policy)))
             .collect::<Result<_, _>>()?;
         let holders = holders(&certificates)?;
-        Ok(Trust { certificates, registries, embassy, holders })
+        Ok(Trust { certificates, periods, registries, embassy, holders })
     }
 
     /// Who must sign for `registry`, if the trust file names it.
@@ -249,6 +285,11 @@ impl Trust {
         self.certificates.get_key_value(self.holders.get(key.as_str())?)
     }
 
+    /// When pouches must have been sealed for the signatures of a pinned certificate to count.
+    pub(crate) fn period(&self, certificate: &Fingerprint) -> Period {
+        self.periods.get(certificate).copied().unwrap_or_default()
+    }
+
     /// This embassy's own certificates, by fingerprint.
     #[must_use]
     pub fn embassy(&self) -> &BTreeMap<Fingerprint, Cert> {
@@ -271,6 +312,19 @@ fn pinned(folder: &Path, entries: &[CertificateEntry]) -> Result<BTreeMap<Finger
         }
     }
     Ok(certificates)
+}
+
+fn periods(entries: &[CertificateEntry]) -> Result<BTreeMap<Fingerprint, Period>, TrustError> {
+    let mut periods = BTreeMap::new();
+    for CertificateEntry { fingerprint, from, until, .. } in entries {
+        if let (Some(from), Some(until)) = (*from, *until)
+            && from > until
+        {
+            return Err(TrustError::Period { fingerprint: fingerprint.clone(), from, until });
+        }
+        periods.insert(fingerprint.clone(), Period { from: *from, until: *until });
+    }
+    Ok(periods)
 }
 
 /// Two certificates that share a key would leave open who signed.

@@ -272,3 +272,26 @@ fn kept_pouches_are_taken_up_again_only_as_admitted() {
     }
     assert!(reopen(&vault, state.ledger(), &"land-000003".parse().unwrap()).is_ok());
 }
+
+#[test]
+fn a_certificate_counts_in_its_period_alone() {
+    let world = World::new();
+    let draft = world.draft(1, None);
+    let sealed = draft.manifest.sealed_at;
+    let second = jiff::SignedDuration::from_secs(1);
+    let path = world.path("trust/trust.toml");
+    let sound = std::fs::read_to_string(&path).unwrap();
+    let with = |line: &str| {
+        std::fs::write(&path, sound.replacen("[[certificate]]\n", &format!("[[certificate]]\n{line}\n"), 1))
+    };
+    for (line, words) in [
+        (format!("until = \"{}\"", sealed - second), "lets its certificate sign until"),
+        (format!("from = \"{}\"", sealed + second), "lets its certificate sign from"),
+    ] {
+        with(&line).unwrap();
+        let refusal = world.import(&world.source("pouch", &draft), Some(draft.digest())).unwrap_err();
+        assert!(refusal.to_string().contains(words), "{refusal}");
+    }
+    with(&format!("from = \"{sealed}\"\nuntil = \"{sealed}\"")).unwrap();
+    world.import(&world.source("pouch", &draft), Some(draft.digest())).unwrap();
+}

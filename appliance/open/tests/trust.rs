@@ -64,6 +64,15 @@ fn a_registry_can_demand_a_profile() {
 }
 
 #[test]
+fn a_certificate_can_count_for_a_time() {
+    let pin = "fingerprint = \"SIGNER\"";
+    let period = |from: &str, until: &str| format!("{pin}\nfrom = \"{from}\"\nuntil = \"{until}\"");
+    refused(pin, &period("2027-01-01T00:00:00Z", "2026-12-31T00:00:00Z"), "which is never");
+    refused(pin, &format!("{pin}\nuntil = \"soon\""), "soon");
+    refused(pin, &format!("{pin}\nuntill = \"2027-01-01T00:00:00Z\""), "unknown field `untill`");
+}
+
+#[test]
 fn anything_unknown_or_missing_is_fatal() {
     refused("threshold = 1", "threshold = 1\nlazy = true", "unknown field `lazy`");
     refused("[embassy]", "[embasy]", "unknown field `embasy`");

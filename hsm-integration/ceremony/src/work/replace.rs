@@ -3,8 +3,9 @@
 use super::accept::{file_name, load};
 use super::certificate::token_key;
 use crate::ceremony::{Ceremony, missing, now};
-use crate::plan::Name;
+use crate::plan::{Name, Rollover};
 use crate::transcript::Fact;
+use jiff::{SignedDuration, Timestamp};
 use openpgp_pkcs11::certificate::{Revocation, TokenKey, certify, revoke};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
@@ -20,8 +21,7 @@ pub(super) fn rollover(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure
     let at = now().into();
     let (to_vouched, _) = certify(&old, &from, &to, &user_id(&to)?, at).map_err(explain::hsm)?;
     let (from_vouched, _) = certify(&new, &to, &from, &user_id(&from)?, at).map_err(explain::hsm)?;
-    let overlap = jiff::SignedDuration::from_hours(i64::from(plan.overlap_days).saturating_mul(24));
-    let until = now().saturating_add(overlap).unwrap_or_else(|_| now()).strftime("%Y-%m-%d");
+    let until = overlap_end(&plan).strftime("%Y-%m-%d");
     Ok(vec![
         write(ceremony, &format!("{}.vouched.pgp", plan.to), &to_vouched)?,
         write(ceremony, &format!("{}.vouched.pgp", plan.from), &from_vouched)?,
@@ -29,6 +29,12 @@ pub(super) fn rollover(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure
             what: format!("{} and {} vouch for each other; both are good until {until}", plan.from, plan.to),
         },
     ])
+}
+
+/// Until when both certificates are good.
+pub(super) fn overlap_end(rollover: &Rollover) -> Timestamp {
+    let overlap = SignedDuration::from_hours(i64::from(rollover.overlap_days).saturating_mul(24));
+    now().saturating_add(overlap).unwrap_or_else(|_| now())
 }
 
 /// The certificate with its revocation, to be given to everybody who has it.

@@ -1,11 +1,12 @@
 //! The trust file of the embassy: whose signatures count, for which registry, and how many of them.
 
 use super::accept::{fingerprint_of, load};
-use super::replace::newest;
-use crate::ceremony::Ceremony;
+use super::replace::{newest, overlap_end};
+use crate::ceremony::{Ceremony, now};
 use crate::people::Role;
 use crate::plan::Name;
 use crate::transcript::Fact;
+use jiff::Timestamp;
 use pouch_console::{Exit, Failure};
 use pouch_format::Profile;
 use serde::Serialize;
@@ -25,6 +26,10 @@ struct TrustFile {
 struct Pinned {
     file: String,
     fingerprint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -48,7 +53,8 @@ pub(super) fn write(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure> {
     let named: BTreeSet<&Name> = trust.registry.values().flat_map(|signers| &signers.signers).collect();
     let mut certificate = Vec::new();
     for name in named {
-        certificate.push(Pinned { file: newest(ceremony, name), fingerprint: fingerprint(name)? });
+        let (from, until) = period(ceremony, name);
+        certificate.push(Pinned { file: newest(ceremony, name), fingerprint: fingerprint(name)?, from, until });
     }
     let weakest = ceremony.plan().profile;
     let mut registry = BTreeMap::new();
@@ -65,4 +71,13 @@ pub(super) fn write(ceremony: &mut Ceremony<'_>) -> Result<Vec<Fact>, Failure> {
     })?;
     ceremony.confirm(Role::Administrator, &format!("The trust file will say:\n\n{text}"))?;
     Ok(vec![ceremony.write_file(FILE, text.as_bytes())?])
+}
+
+/// A certificate that another one takes the place of counts until the overlap ends, and the other one from now on.
+fn period(ceremony: &Ceremony<'_>, name: &Name) -> (Option<Timestamp>, Option<Timestamp>) {
+    match &ceremony.plan().rollover {
+        Some(rollover) if rollover.from == *name => (None, Some(overlap_end(rollover))),
+        Some(rollover) if rollover.to == *name => (Some(now()), None),
+        _ => (None, None),
+    }
 }
