@@ -26,6 +26,7 @@ From a plan to keys:
   pouch-ceremony run plan.toml --binding hsm.toml --output ceremony  on the HSM
   pouch-ceremony verify-transcript ceremony --certificate home.pgp   months later
   pouch-ceremony report ceremony --certificate home.pgp --output report.html  to print and sign
+  pouch-ceremony inventory pkcs11:token=home-2026 --login             what is in a token
 
 Exit codes: 0 done, 3 done with findings, 64 usage, 65 bad data, 66 no input, 69 no token or a failed ceremony,
 70 our bug, 73 and 74 disk, 75 interrupted and to be resumed, 77 refused by a rule, 78 configuration.";
@@ -48,6 +49,8 @@ pub(crate) enum Verb {
     VerifyTranscript(VerifyArgs),
     /// Write the record of a ceremony as a page to be printed and signed
     Report(ReportArgs),
+    /// List tokens, keys and certificates, their URIs, and what is wrong with them
+    Inventory(InventoryArgs),
     #[command(flatten)]
     Generate(Generate),
 }
@@ -134,6 +137,23 @@ pub(crate) struct ReportArgs {
     pub(crate) certificate: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Changes nothing. Exit code 0 when nothing is wrong with what was seen, 3 when something is. Private keys are seen only with
+--login; then the URI must name one token, and may say where its PIN is.")]
+pub(crate) struct InventoryArgs {
+    /// The token or module, as a PKCS#11 URI; all slots of the module unless given.
+    pub(crate) uri: Option<String>,
+
+    /// The module, where the URI names none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// Log in with the user PIN, so that private keys are seen.
+    #[arg(long)]
+    pub(crate) login: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +167,7 @@ mod tests {
     #[test]
     fn examples_in_the_help_parse() {
         let examples: Vec<&str> = AFTER_HELP.lines().filter(|line| line.trim().starts_with("pouch-ceremony")).collect();
-        assert_eq!(examples.len(), 5);
+        assert_eq!(examples.len(), 6);
         for line in examples {
             let words = line.split("  ").find(|part| !part.trim().is_empty()).unwrap().split_whitespace();
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Verb::Run(args) => commands::hold::run(args, output),
         Verb::VerifyTranscript(args) => commands::verify::run(args, output),
         Verb::Report(args) => commands::report::run(args, output),
+        Verb::Inventory(args) => commands::inventory::run(args, output),
         Verb::Generate(generate) => generate.run::<Cli>(output),
     })
 }

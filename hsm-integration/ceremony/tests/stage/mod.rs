@@ -59,3 +59,10 @@ pub(crate) fn copied(from: &Path) -> (tempfile::TempDir, Dir) {
     let dir = Dir::open(folder.path()).unwrap();
     (folder, dir)
 }
+
+/// `inventory` by a URI of SoftHSM that reads `config`, as JSON.
+pub(crate) fn inventory(config: &Path, uri: &str) -> Command {
+    let mut tool = tool();
+    tool.env("SOFTHSM2_CONF", config).args(["--format", "json", "inventory", uri]);
+    tool
+}
