@@ -169,6 +169,8 @@ fn look_inside(seen: &mut SlotInventory, module: &Pkcs11, slot: Slot, deadlines:
 
 fn faults_of(token: &TokenStatus, initialised: bool) -> Vec<Finding> {
     let pin = |officer, state| match state {
+        // A token that was never initialised has no PINs, whatever SoftHSM says of them.
+        _ if !initialised => None,
         PinState::Locked => Some(Finding::PinLocked { officer }),
         PinState::FinalTry => Some(Finding::PinFinalTry { officer }),
         PinState::CountLow => Some(Finding::PinCountLow { officer }),
