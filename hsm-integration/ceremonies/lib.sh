@@ -126,9 +126,10 @@ assert_rehearsed() { # PLAN FOLDER
 }
 
 # Exit code 3: whole and signed, with findings, which the people read.
-verify() { # FOLDER
-    status=0
-    pouch-ceremony verify-transcript "$1" --certificate "$1/$signer.pgp" || status=$?
+judge() { # VERB FOLDER [OPTIONS]
+    status=0 verb=$1 folder=$2
+    shift 2
+    pouch-ceremony "$verb" "$folder" --certificate "$folder/$signer.pgp" "$@" || status=$?
     case $status in 0 | 3) ;; *) exit "$status" ;; esac
 }
 
@@ -141,19 +142,20 @@ session() {
     if [ "$mode" = rehearse ]; then
         [ -z "$drill" ] || rehearse "$here/$drill" "$place/drill"
         rehearse "$plan" "$rehearsal"
-        verify "$rehearsal"
+        judge verify-transcript "$rehearsal"
         return
     fi
     [ -z "$drill" ] || assert_rehearsed "$here/$drill" "$place/drill"
     assert_rehearsed "$plan" "$rehearsal"
-    verify "$rehearsal"
+    judge verify-transcript "$rehearsal"
     if [ -f "$ceremony/transcript.jsonl.sig" ]; then
         say "already held: $ceremony"
     else
         pouch-ceremony run "$plan" --binding "$binding" --output "$ceremony"
     fi
-    verify "$ceremony"
-    pouch-ceremony verify-transcript "$ceremony" --certificate "$ceremony/$signer.pgp" --show >"$record/transcript.txt" || :
+    judge verify-transcript "$ceremony"
+    judge verify-transcript "$ceremony" --show >"$record/transcript.txt"
+    [ -f "$record/report.html" ] || judge report "$ceremony" --output "$record/report.html"
     cp "$plan" "$record/plan.toml"
     cp "$binding" "$record/binding.toml"
 }

@@ -268,7 +268,8 @@ fn a_ceremony_is_rehearsed_and_held_at_two_terminals() {
     let copies = media.iter().map(|medium| medium.join(office.place().file_name().unwrap()));
     for copy in copies.chain([record]) {
         let listed = run(command("sha256sum", "TERM").args(["-c", "SHA256SUMS"]).current_dir(&copy)).unwrap();
-        for file in ["ceremony/transcript.jsonl", "ceremony/home.pgp", "session-3.log", "transcript.txt", "plan.toml"] {
+        for file in ["ceremony/transcript.jsonl", "ceremony/home.pgp", "session-3.log", "transcript.txt", "report.html"]
+        {
             assert!(listed.contains(&format!("./{file}: OK")), "{file} in\n{listed}");
         }
         assert_no_words(&copy, &papers);
