@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Words in a row that give a paper away.
+const ROW: usize = 4;
 /// SoftHSM's module, as Debian places it.
 pub(crate) const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
@@ -199,11 +201,10 @@ fn copy_words(private: &mut Terminal, custodian: u8) -> String {
     private.wait_for("Press Enter when you have copied them: ").unwrap();
     let (_, words) = private.seen().rsplit_once("they are not shown again.").unwrap();
     let (words, _) = words.split_once("Press Enter").unwrap();
-    let words: Vec<&str> =
-        words.split_whitespace().filter(|word| word.bytes().all(|b| b.is_ascii_lowercase())).collect();
-    let words = words.join(" ");
+    let words = words.split_whitespace().filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+    let words = words.collect::<Vec<_>>().join(" ");
     private.press("\n").unwrap();
-    private.answer(&format!("[custodian {custodian}] Type the words back from the paper: "), &words).unwrap();
+    private.answer(&format!("custodian {custodian}, word 1: "), &words).unwrap();
     words
 }
 
@@ -284,7 +285,7 @@ fn a_ceremony_is_rehearsed_and_held_at_two_terminals() {
     stock_tool_combines(&papers, &office);
 }
 
-/// No custodian's words lie in a file below `folder`: no two of them in a row.
+/// No custodian's words lie in a file below `folder`: no four of them in a row, which no text has by chance.
 fn assert_no_words(folder: &Path, papers: &[String]) {
     let files = run(command("find", "TERM").arg(folder).args(["-type", "f"])).unwrap();
     assert!(files.lines().count() > 10, "{files}");
@@ -295,7 +296,7 @@ fn assert_no_words(folder: &Path, papers: &[String]) {
             let secret: Vec<&str> = paper.split(' ').collect();
             assert_eq!(secret.len(), 20, "{paper}");
             // The first three say which set and which share it is.
-            let found = secret.windows(2).skip(3).find(|pair| words.windows(2).any(|seen| seen == *pair));
+            let found = secret.windows(ROW).skip(3).find(|row| words.windows(ROW).any(|seen| seen == *row));
             assert!(found.is_none(), "{found:?} in {file}");
         }
     }
