@@ -1,6 +1,6 @@
 //! Logging in to a token: the flags that say how, and the one try.
 
-use openpgp_pkcs11::{DEFAULT_CREDENTIAL, Holder, LoggedInHolder, LoginOptions, PinPrompt, Token, Uri};
+use openpgp_pkcs11::{DEFAULT_CREDENTIAL, Holder, LoggedIn, LoggedInHolder, LoginOptions, PinPrompt, Token, Uri};
 use pouch_console::{Exit, Failure, Output};
 use pouch_platform::SecretTty;
 
@@ -77,22 +77,36 @@ impl Login {
     /// What the token says, or `QUORUM-*`: then nothing was tried at the token.
     pub fn log_in(self, holder: &Holder, output: &Output) -> Result<LoggedInHolder, Failure> {
         warn_of_split_key(holder, output);
+        let tokens = std::iter::once(holder.token()).chain(holder.second_token());
+        self.ask(tokens, output, |options| holder.login(options).map_err(hsm))
+    }
+
+    /// The same for a token of which no key is meant.
+    ///
+    /// # Errors
+    /// As for [`Login::log_in`].
+    pub fn log_in_token(self, token: &Token, output: &Output) -> Result<LoggedIn, Failure> {
+        self.ask(std::iter::once(token), output, |options| token.login(options).map_err(hsm))
+    }
+
+    fn ask<'t, T>(
+        self,
+        mut tokens: impl Iterator<Item = &'t Token>,
+        output: &Output,
+        login: impl FnOnce(LoginOptions<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         if !self.quorum {
             let mut prompt = TtyPin::new(output);
             let prompt = prompt.as_mut().map(|prompt| prompt as &mut dyn PinPrompt);
-            let options = LoginOptions { prompt, allow_final_try: self.last_try, ..LoginOptions::default() };
-            return holder.login(options).map_err(hsm);
+            return login(LoginOptions { prompt, allow_final_try: self.last_try, ..LoginOptions::default() });
         }
-        for token in std::iter::once(holder.token()).chain(holder.second_token()) {
-            check_quorum(token, output)?;
-        }
+        tokens.try_for_each(|token| check_quorum(token, output))?;
         let mut prompt = QuorumPin::default();
         // No credential, should one have appeared.
-        let options = LoginOptions { credential: "", prompt: Some(&mut prompt), allow_final_try: self.last_try };
-        let login = holder.login(options);
+        let outcome = login(LoginOptions { credential: "", prompt: Some(&mut prompt), allow_final_try: self.last_try });
         match prompt.failure.take() {
             Some(failure) => Err(failure),
-            None => login.map_err(hsm),
+            None => outcome,
         }
     }
 }

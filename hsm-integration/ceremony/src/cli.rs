@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand};
-use pouch_cli::{CommandLine, CommonArgs, Generate};
+use pouch_cli::{CommandLine, CommonArgs, Generate, PinArgs};
 use std::path::PathBuf;
 
 /// Hold key ceremonies: check a plan, rehearse it on a throw-away token, run it on the HSM, prove what was done.
@@ -152,6 +152,9 @@ pub(crate) struct InventoryArgs {
     /// Log in with the user PIN, so that private keys are seen.
     #[arg(long)]
     pub(crate) login: bool,
+
+    #[command(flatten)]
+    pub(crate) pin: PinArgs,
 }
 
 #[cfg(test)]

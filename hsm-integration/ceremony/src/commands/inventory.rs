@@ -2,10 +2,9 @@
 
 use crate::cli::InventoryArgs;
 use openpgp_pkcs11::{
-    Deadlines, Explain as _, Finding, Inventory, LoggedIn, LoginOptions, ObjectInventory, PinPrompt, SlotInventory,
-    Token, Uri, inventory,
+    Deadlines, Explain as _, Finding, Inventory, LoggedIn, ObjectInventory, SlotInventory, Token, Uri, inventory,
 };
-use pouch_cli::{TtyPin, explain};
+use pouch_cli::explain;
 use pouch_console::{Exit, Failure, Output, escape};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -29,10 +28,9 @@ pub(crate) fn run(arguments: &InventoryArgs, output: &Output) -> Result<Exit, Fa
 }
 
 fn log_in(arguments: &InventoryArgs, uri: &Uri, output: &Output) -> Result<LoggedIn, Failure> {
+    let login = arguments.pin.login(false, uri)?;
     let token = Token::open(uri, arguments.module.as_deref()).map_err(explain::hsm)?;
-    let mut terminal = TtyPin::new(output);
-    let prompt = terminal.as_mut().map(|terminal| terminal as &mut dyn PinPrompt);
-    token.login(LoginOptions { prompt, ..LoginOptions::default() }).map_err(explain::hsm)
+    login.log_in_token(&token, output)
 }
 
 fn json_of(seen: &Inventory) -> Value {
