@@ -92,7 +92,11 @@ fn bind(
 
 /// Refuses key material that the certificate has already, under whatever fingerprint.
 fn assert_new(cert: &Cert, key: &OpenPgpKey) -> Result<(), CertificateError> {
-    let known = |other: OpenPgpKey| other.mpis() == key.mpis();
+    // The same point is another number in a key that signs than in one that agrees.
+    let known = |other: OpenPgpKey| match (PublicKey::of_openpgp(&other), PublicKey::of_openpgp(key)) {
+        (Some(other), Some(key)) => other == key,
+        _ => other.mpis() == key.mpis(),
+    };
     if cert.keys().any(|other| known(other.key().clone().role_into_unspecified())) {
         let key = PublicKey::of_openpgp(key).map_or_else(|| key.pk_algo().to_string(), |public| public.to_string());
         return Err(CertificateError::SameKey { key });
