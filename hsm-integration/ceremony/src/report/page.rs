@@ -104,7 +104,7 @@ fn state(report: &Report<'_>) -> Markup {
                 @if state == State::Unverified {
                     li { "There is a signature, and whose it is was not looked at: no certificate was given." }
                 }
-                li { (verdict.files) " files lie beside the transcript with the digests that it states." }
+                li { "Files that lie beside the transcript with the digests that it states: " (verdict.files) "." }
                 @for finding in report.findings { li { "Finding: " (text(finding)) "." } }
             }
             @if !verdict.evidence.is_empty() {
