@@ -4,12 +4,11 @@
 #![cfg(test)]
 
 use std::fs;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use acceptance::process::{binary, is_root};
-use acceptance::terminal::Terminal;
+use acceptance::process::binary;
+use acceptance::terminal::{Terminal, holds};
 use pouch_softtoken::inside;
 
 const PLAN: &str = include_str!("../hsm-integration/ceremonies/home-signing-key/plan.toml");
@@ -50,16 +49,14 @@ impl Room {
     /// Starts or resumes the ceremony; its end is drawn out, so that its memory can be looked at.
     fn begin(&self) -> Terminal {
         let line = format!(
-            "strace -qq -e trace=exit_group -e inject=exit_group:delay_enter=8s -o {} {} --color never -vv run {} \
-             --binding {} --output {} 2>>{}",
-            self.folder.join("strace").display(),
+            "{} --color never -vv run {} --binding {} --output {} 2>>{}",
             binary("pouch-ceremony").unwrap().display(),
             self.folder.join("plan.toml").display(),
             self.folder.join("binding.toml").display(),
             self.record().display(),
             self.folder.join("log").display(),
         );
-        Terminal::start(&format!("sh -c '{line}'"), &self.softhsm).unwrap()
+        Terminal::start(&Terminal::drawn_out(&line, &self.folder.join("strace")), &self.softhsm).unwrap()
     }
 
     fn record(&self) -> PathBuf {
@@ -143,7 +140,8 @@ fn from_an_empty_token_to_a_signed_transcript() {
     terminal.answer(YES, "Yes").unwrap();
     terminal.answer("is closed and signed with home.\r\nType Yes to go on: ", "Yes").unwrap();
     terminal.wait_for("the ceremony is held; its record is in").unwrap();
-    let memory = memory(&terminal);
+    let memory = terminal.memory().unwrap();
+    assert!(memory.as_ref().is_none_or(|memory| holds(memory, b"Home signing key")), "this is other memory");
     let (code, seen) = terminal.end().unwrap();
     assert_eq!(code, 0, "{seen}");
 
@@ -163,37 +161,6 @@ fn verify(room: &Room) {
     for needed in ["\"event\":\"resume\"", "\"answer\":\"skip\"", "\"answer\":\"yes\"", "Carla"] {
         assert!(transcript.contains(needed), "{needed}");
     }
-}
-
-/// The memory of the ceremony as it ends; none where this user may not look into it, which is as good.
-fn memory(terminal: &Terminal) -> Option<Vec<u8>> {
-    let shell = terminal.process().unwrap();
-    let child = |of: u32| -> u32 {
-        let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap();
-        children.split_whitespace().next().unwrap().parse().unwrap()
-    };
-    // The shell runs strace, and strace the ceremony.
-    let strace = child(shell);
-    let ceremony = child(strace);
-    let Ok(maps) = fs::read_to_string(format!("/proc/{ceremony}/maps")) else {
-        assert!(!is_root(), "root can look into every process");
-        return None;
-    };
-    let memory = fs::File::open(format!("/proc/{ceremony}/mem")).unwrap();
-    let mut all = Vec::new();
-    for line in maps.lines().filter(|line| line.contains(" rw")) {
-        let (from, to) = line.split_whitespace().next().unwrap().split_once('-').unwrap();
-        let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16).unwrap());
-        let mut part = vec![0; usize::try_from(to - from).unwrap()];
-        if memory.read_exact_at(&mut part, from).is_ok() {
-            all.extend(part);
-        }
-    }
-    assert!(holds(&all, b"Home signing key"), "this is not the memory of the ceremony");
-    let limits = fs::read_to_string(format!("/proc/{ceremony}/limits")).unwrap();
-    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
-    Some(all)
 }
 
 /// Neither the PINs nor the words are in what was shown to all, in the log, in the record, in the token's files, in the
@@ -233,8 +200,4 @@ fn no_trace(room: &Room, seen: &str, memory: Option<&[u8]>) {
     }
     assert!(places.len() > 10);
     assert!(room.private_path.starts_with("/dev/pts"));
-}
-
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use acceptance::place::{Keys, Place};
 use acceptance::process::{binary, run};
-use acceptance::terminal::Terminal;
+use acceptance::terminal::{Terminal, holds};
 use pouch_shares::Plan;
 
 /// Asked first of a custodian whose number is as far as it is known.
@@ -261,6 +261,29 @@ fn nothing_shows_or_stays() {
     assert_eq!(seen.matches("\x1b[H\x1b[2J\x1b[3J").count(), 2, "{seen}");
     for file in ["home/state/land.json", "home/spool/.ledger-land.json", "home/spool/land-000001/manifest.json"] {
         assert!(!fs::read_to_string(office.place.path(file)).unwrap().contains(&pin));
+    }
+}
+
+#[test]
+fn no_secret_is_left_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = Office::open(folder.path());
+    let papers = office.papers("home");
+    let line =
+        Terminal::drawn_out(&office.line("pouch-seal", "home/seal.toml", "seal land"), &folder.path().join("trace"));
+    let mut terminal = Terminal::start(&line, &office.softhsm("home")).unwrap();
+    terminal.answer(FIRST, &papers[0]).unwrap();
+    terminal.answer(SECOND, &papers[1]).unwrap();
+    terminal.wait_for("it is in ").unwrap();
+    terminal.wait_for("land-000001\r\n").unwrap();
+    let memory = terminal.memory().unwrap();
+    assert_eq!(terminal.end().unwrap().0, 0);
+    let Some(memory) = memory else { return };
+    assert!(holds(&memory, b"spool"), "this is other memory");
+    assert!(!holds(&memory, office.pin("home").as_bytes()), "the PIN");
+    for paper in &papers {
+        let words: Vec<&str> = paper.split(' ').collect();
+        assert!(!holds(&memory, words[4..6].join(" ").as_bytes()), "two words of a share");
     }
 }
 

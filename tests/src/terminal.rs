@@ -1,12 +1,16 @@
 //! A command at a terminal of its own, which `script` of util-linux gives it.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
+
+use crate::process::is_root;
 
 /// How long a prompt is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -106,6 +110,47 @@ impl Terminal {
         child.ok_or_else(|| format!("script has no child: {:?}", self.seen))
     }
 
+    /// A line of the shell whose end takes its time: until then its memory can be looked at. `trace` is a file for strace.
+    #[must_use]
+    pub fn drawn_out(line: &str, trace: &Path) -> String {
+        let trace = trace.display();
+        format!("strace -qq -e trace=exit_group -e inject=exit_group:delay_enter=8s -o {trace} {line}")
+    }
+
+    /// The memory of a program that was started by [`Terminal::drawn_out`] and ends just now; none where this user may not look
+    /// into it, which is as good.
+    ///
+    /// # Errors
+    /// It is not there, it could leave a core, or root may not look.
+    pub fn memory(&self) -> Result<Option<Vec<u8>>, String> {
+        let strace = self.process()?;
+        let file = format!("/proc/{strace}/task/{strace}/children");
+        let children = std::fs::read_to_string(&file).map_err(|e| format!("{file}: {e}"))?;
+        let program = children.split_whitespace().next().ok_or("strace has no child")?;
+        let limits = std::fs::read_to_string(format!("/proc/{program}/limits")).map_err(|e| format!("limits: {e}"))?;
+        let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
+        if core.and_then(|core| core.split_whitespace().next()) != Some("0") {
+            return Err(format!("it could leave a core: {limits}"));
+        }
+        let (Ok(maps), Ok(memory)) =
+            (std::fs::read_to_string(format!("/proc/{program}/maps")), File::open(format!("/proc/{program}/mem")))
+        else {
+            return if is_root() { Err("root can look into every process".into()) } else { Ok(None) };
+        };
+        let mut all = Vec::new();
+        for line in maps.lines().filter(|line| line.contains(" rw")) {
+            let range = line.split_whitespace().next().and_then(|range| range.split_once('-')).ok_or("no range")?;
+            let number = |text: &str| u64::from_str_radix(text, 16).map_err(|e| e.to_string());
+            let (from, to) = (number(range.0)?, number(range.1)?);
+            let mut part = vec![0; usize::try_from(to.saturating_sub(from)).map_err(|e| e.to_string())?];
+            // Some ranges are of the kernel, and nobody reads them.
+            if memory.read_exact_at(&mut part, from).is_ok() {
+                all.extend(part);
+            }
+        }
+        Ok(Some(all))
+    }
+
     /// Waits for the end: the exit code, and all that was shown.
     ///
     /// # Errors
@@ -123,4 +168,10 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether `part` is somewhere in `bytes`.
+#[must_use]
+pub fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }

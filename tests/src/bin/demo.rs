@@ -61,8 +61,7 @@ fn demo(keys: Keys, folder: Option<&Path>, megabytes: u64) -> Result<(), String>
 
     let token = if keys == Keys::Pqc { "kryoptic" } else { "SoftHSM" };
     heading(&format!("Ceremony: a reviewed plan is rehearsed with a token each ({token}, in place of an HSM)"));
-    let made =
-        format!("tokens, keys and certificates of profile {}; signed transcript", keys.profile());
+    let made = format!("tokens, keys and certificates of profile {}; signed transcript", keys.profile());
     let place = step("home and embassy", &made, || Place::by_ceremony(&folder, keys))?;
     open_to_postgres(&place)?;
 
