@@ -90,6 +90,13 @@ impl Check<'_> {
         self.unless(good, field, format!("has {} bytes; 1 to {most}, on one line", text.len()));
     }
 
+    /// Who is named twice counts once, and the embassy refuses such a list.
+    fn once(&mut self, field: String, names: &[Name]) {
+        let twice = names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|other| other == *name));
+        let what = twice.map(|(_, name)| format!("names \"{name}\" twice")).unwrap_or_default();
+        self.unless(twice.is_none(), field, what);
+    }
+
     fn head(&mut self) {
         let plan = self.plan;
         self.unless(plan.version == VERSION, "version", format!("is {}; this tool runs {VERSION}", plan.version));
@@ -176,8 +183,12 @@ impl Check<'_> {
         }
     }
 
+    /// Of two keys in one token with one name, an interrupted step could not tell which is whose. A copy and a half are keys too.
     fn unique(&mut self, name: &Name, key: &Key) {
-        for (other, their) in self.plan.key.iter().filter(|(other, their)| *other < name && their.token == key.token) {
+        for (other, their) in self.plan.key.iter().filter(|(other, _)| *other < name) {
+            if !places(key).any(|token| places(their).any(|their| their == token)) {
+                continue;
+            }
             let label = format!("\"{}\" is the label of key.{other} too", key.label);
             self.unless(their.label != key.label, format!("key.{name}.label"), label);
             let id = format!("{} is the id of key.{other} too", key.id);
@@ -278,15 +289,23 @@ impl Check<'_> {
             self.ours(&format!("revoke.{name}"), name, true);
             self.text(format!("revoke.{name}.text"), &revoke.text, MAX_TEXT);
         }
+        let by = &self.plan.transcript.signed_by;
+        let signs = self.plan.uses(by).and_then(|uses| uses.signing.or(uses.primary));
         for (at, name) in self.plan.retire.iter().enumerate() {
             let field = format!("retire[{at}]");
-            let before = self.plan.key.get(name).is_some_and(|key| key.before);
-            self.unless(before, field.clone(), format!("\"{name}\" is no key from before"));
+            let key = self.plan.key.get(name);
+            self.unless(key.is_some_and(|key| key.before), field.clone(), format!("\"{name}\" is no key from before"));
             let used = self.plan.certificate.values().any(|certificate| keys_of(certificate).any(|key| key == name));
-            self.unless(!used, field, format!("key {name} is used by a certificate of this plan"));
+            self.unless(!used, field.clone(), format!("key {name} is used by a certificate of this plan"));
+            let last = format!("key {name} signs the transcript, which comes after");
+            self.unless(signs.as_ref() != Some(name), field.clone(), last);
+            let halves =
+                format!("key {name} has two halves, which are not destroyed one by one; erase the token as a whole");
+            self.unless(!key.is_some_and(|key| key.algorithm.is_composite()), field, halves);
         }
-        let by = &self.plan.transcript.signed_by;
         self.ours("transcript.signed_by", by, false);
+        let revoked = format!("\"{by}\" is revoked by this plan, and then signs nothing that is believed");
+        self.unless(!self.plan.revoke.contains_key(by), "transcript.signed_by", revoked);
     }
 
     /// A certificate whose primary key this ceremony can use.
@@ -307,6 +326,7 @@ impl Check<'_> {
         for name in &trust.embassy {
             self.unless(named(self.plan, name), "trust.embassy", format!("\"{name}\" is no certificate of this plan"));
         }
+        self.once("trust.embassy".to_owned(), &trust.embassy);
         self.unless(!trust.registry.is_empty(), "trust.registry", "there is none");
         for (registry, signers) in &trust.registry {
             let field = |what: &str| format!("trust.registry.{registry}.{what}");
@@ -317,6 +337,7 @@ impl Check<'_> {
                     format!("\"{name}\" is no certificate of this plan"),
                 );
             }
+            self.once(field("signers"), &signers.signers);
             let good = (1..=signers.signers.len()).contains(&signers.threshold);
             let what = format!("is {}; 1 to {}, its signers", signers.threshold, signers.signers.len());
             self.unless(good, field("threshold"), what);
@@ -324,58 +345,14 @@ impl Check<'_> {
     }
 }
 
+/// The tokens that hold a key, its copy or its other half.
+fn places(key: &Key) -> impl Iterator<Item = &Name> {
+    std::iter::once(&key.token).chain(&key.backup).chain(&key.pq_token)
+}
+
 fn keys_of(certificate: &Certificate) -> impl Iterator<Item = &Name> {
     std::iter::once(&certificate.primary).chain(&certificate.signing).chain(&certificate.encryption)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLAN: &str = r#"
-        version = 1
-        title = "t"
-        purpose = "p"
-        profile = "rfc9580"
-        prove = ["ours"]
-        people = { custodians = 0, threshold = 0, witnesses = 0 }
-        token.t = { state = "ready", label = "t", user_pin = "typed" }
-        key.certify = { token = "t", algorithm = "ed25519", label = "c", id = "01", before = true }
-        key.open = { token = "t", algorithm = "x25519", label = "o", id = "02", before = true }
-        known.ours = { user_id = "u", primary = "certify", encryption = ["open"] }
-        known.theirs = { user_id = "v" }
-        transcript.signed_by = "ours"
-    "#;
-
-    fn fields(from: &str, to: &str) -> Vec<String> {
-        assert!(PLAN.contains(from), "{from}");
-        let plan: Plan = toml::from_str(&PLAN.replacen(from, to, 1)).unwrap();
-        problems(&plan).into_iter().map(|problem| problem.field).collect()
-    }
-
-    #[test]
-    fn only_split_pins_of_tokens_from_before_have_papers() {
-        let split = r#"{ state = "ready", label = "t", user_pin = "quorum" }"#;
-        let plan = PLAN.replace(r#"{ state = "ready", label = "t", user_pin = "typed" }"#, split);
-        let plan = plan.replace("custodians = 0, threshold = 0", "custodians = 3, threshold = 2");
-        let fields = |papers: &str, plan: &str| {
-            let plan: Plan = toml::from_str(&format!("papers = [\"{papers}\"]\n{plan}")).unwrap();
-            problems(&plan).into_iter().map(|problem| problem.field).collect::<Vec<_>>()
-        };
-        assert_eq!(fields("t", &plan), [""; 0]);
-        assert_eq!(fields("other", &plan), ["papers[0]"]);
-        assert_eq!(fields("t", PLAN), ["papers[0]"]);
-    }
-
-    #[test]
-    fn only_keys_that_are_there_already_can_be_proven() {
-        assert_eq!(fields("", ""), [""; 0]);
-        assert_eq!(fields(r#"prove = ["ours"]"#, r#"prove = ["theirs"]"#), ["prove[0]"]);
-        assert_eq!(fields(r#"prove = ["ours"]"#, r#"prove = ["nobody"]"#), ["prove[0]"]);
-        assert_eq!(fields(r#"encryption = ["open"]"#, r#"encryption = ["certify"]"#), ["known.ours.encryption"]);
-        assert_eq!(fields(r#"encryption = ["open"]"#, r#"signing = "open""#), ["known.ours.signing"]);
-        assert_eq!(fields(r#""o", id = "02", before = true"#, r#""o", id = "02""#), ["known.ours.encryption"]);
-        let without = fields(r#"primary = "certify", "#, "");
-        assert_eq!(without, ["known.ours.primary", "transcript.signed_by"]);
-    }
-}
+mod tests;
