@@ -109,7 +109,7 @@ impl Binding {
     }
 
     fn problems(&self, plan: &Plan) -> Vec<Problem> {
-        let mut found = Vec::new();
+        let mut found = self.shared_files();
         let mut unless = |good: bool, field: String, what: &str| {
             if !good {
                 found.push(Problem { field, what: what.to_owned() });
@@ -152,5 +152,40 @@ impl Binding {
             unless(false, format!("known.{name}"), "is no known certificate of the plan");
         }
         found
+    }
+    /// Files that are named for two PINs: the second would be written over the first, and one token be locked for ever.
+    fn shared_files(&self) -> Vec<Problem> {
+        let mut seen: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let mut found = Vec::new();
+        for (name, token) in &self.token {
+            for (which, file) in [("user_pin_file", &token.user_pin_file), ("so_pin_file", &token.so_pin_file)] {
+                let (Some(file), field) = (file, format!("token.{name}.{which}")) else { continue };
+                let path = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+                if let Some(other) = seen.insert(path, field.clone()) {
+                    found.push(Problem { field, what: format!("is the file of {other} too") });
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pin_has_a_file_of_its_own() {
+        let fields = |officer: &str, other: &str| {
+            let text = format!(
+                "token.a = {{ uri = \"pkcs11:\", user_pin_file = \"a.pin\", so_pin_file = \"{officer}\" }}\n\
+                 token.b = {{ uri = \"pkcs11:\", user_pin_file = \"{other}\" }}"
+            );
+            let binding: Binding = toml::from_str(&text).unwrap();
+            binding.shared_files().into_iter().map(|problem| problem.field).collect::<Vec<_>>()
+        };
+        assert_eq!(fields("a.so-pin", "b.pin"), [""; 0]);
+        assert_eq!(fields("./a.pin", "b.pin"), ["token.a.so_pin_file"]);
+        assert_eq!(fields("a.so-pin", "a.pin"), ["token.b.user_pin_file"]);
     }
 }
