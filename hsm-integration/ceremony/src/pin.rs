@@ -8,7 +8,6 @@ pub(crate) use make::{make, random};
 pub(crate) use papers::show as show_papers;
 
 use crate::ceremony::{Ceremony, missing};
-use crate::dialog::Dialog;
 use crate::people::Role;
 use crate::plan::{Custody, Name};
 use openpgp_pkcs11::secrecy::SecretString;
@@ -68,10 +67,10 @@ impl PinPrompt for Holders<'_, '_> {
         if let Some(pin) = self.fresh {
             return Ok(Some(pin.clone()));
         }
-        let asked = match self.custody {
+        let asked = self.warn(token).and_then(|()| match self.custody {
             Custody::Quorum => quorum::collect(self.ceremony, &about("user", self.token)),
             Custody::Typed | Custody::File => self.typed(token),
-        };
+        });
         asked.map(Some).map_err(|failure| {
             self.failure = Some(failure);
             io::Error::other("the PIN was not given")
@@ -85,12 +84,17 @@ impl PinPrompt for Holders<'_, '_> {
 }
 
 impl Holders<'_, '_> {
-    fn typed(&mut self, token: &TokenStatus) -> Result<SecretString, Failure> {
-        let dialog: &mut dyn Dialog = self.ceremony.dialog;
-        if token.pin == PinState::CountLow {
-            dialog.say("A wrong PIN was entered at this token since the last login; there is one try now.\n")?;
+    /// Who holds a PIN hears of a wrong one before giving it.
+    fn warn(&mut self, token: &TokenStatus) -> Result<(), Failure> {
+        if token.pin != PinState::CountLow {
+            return Ok(());
         }
+        let text = "A wrong PIN was entered at this token since the last login; there is one try now.\n";
+        self.ceremony.dialog.say(text)
+    }
+
+    fn typed(&mut self, token: &TokenStatus) -> Result<SecretString, Failure> {
         let question = format!("PIN of token \"{}\" (serial {}):", token.label, token.serial);
-        dialog.ask_pin(Role::Administrator, &question)
+        self.ceremony.dialog.ask_pin(Role::Administrator, &question)
     }
 }
