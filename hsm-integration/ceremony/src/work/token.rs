@@ -3,9 +3,11 @@
 use crate::ceremony::{Ceremony, missing};
 use crate::people::Role;
 use crate::pin::{about, log_in_with, make};
-use crate::plan::{Custody, Name, State, Token as TokenPlan};
+use crate::plan::{Custody, KeyKind, Name, State, Token as TokenPlan};
 use crate::transcript::Fact;
-use openpgp_pkcs11::{Contents, SlotState, Token, initialise_slot, reset_token, slots};
+use openpgp_pkcs11::{
+    Contents, LoginError, PinState, SlotState, Token, TokenStatus, initialise_slot, reset_token, slots,
+};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
 
@@ -18,6 +20,8 @@ pub(super) fn look(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>
     }
     let token = open(ceremony, name)?;
     let status = token.status().map_err(explain::hsm)?;
+    pins_can_be_tried(plan.state, &status).map_err(explain::hsm)?;
+    offers_what_is_made(ceremony, name, &token)?;
     let contents = token.contents().map_err(explain::hsm)?;
     let mut facts = vec![
         Fact::Token { token: name.clone(), uri: token.uri().to_string() },
@@ -33,6 +37,34 @@ pub(super) fn look(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>
         facts.extend(look_at_keys(ceremony, name, &token)?);
     }
     Ok(facts)
+}
+
+/// A token that will not take its PIN later stops the ceremony now, before anything was erased or made.
+fn pins_can_be_tried(state: State, status: &TokenStatus) -> Result<(), LoginError> {
+    let token = status.uri();
+    match if state == State::Ready { status.pin } else { status.so_pin } {
+        PinState::Locked => Err(LoginError::Locked { token }),
+        PinState::FinalTry => Err(LoginError::FinalTry { token }),
+        PinState::Good | PinState::CountLow | PinState::Unknown => Ok(()),
+    }
+}
+
+/// So does one that cannot make the keys that it is meant for.
+fn offers_what_is_made(ceremony: &Ceremony<'_>, name: &Name, token: &Token) -> Result<(), Failure> {
+    for key in ceremony.plan().key.values().filter(|key| !key.before) {
+        let second = key.pq_token.as_ref().unwrap_or(&key.token);
+        let parts = match key.algorithm {
+            KeyKind::Single(algorithm) => vec![(&key.token, algorithm)],
+            KeyKind::Composite(composite) => {
+                let [classical, post_quantum] = composite.halves();
+                vec![(&key.token, classical), (second, post_quantum)]
+            }
+        };
+        for (_, algorithm) in parts.into_iter().filter(|(holder, _)| *holder == name) {
+            token.offers(algorithm).map_err(explain::hsm)?;
+        }
+    }
+    Ok(())
 }
 
 fn look_at_keys(ceremony: &Ceremony<'_>, name: &Name, token: &Token) -> Result<Vec<Fact>, Failure> {
@@ -112,6 +144,8 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
         let question = format!("Present security officer PIN of token {name}, which is erased:");
         let present = ceremony.dialog.ask_pin(Role::Administrator, &question)?;
         let token = reset_token(&uri, module, &plan.label, &present, &user_pin.pin).map_err(explain::hsm)?;
+        // Its label is another now, by which a further attempt finds it.
+        ceremony.made.learn(&Fact::Token { token: name.clone(), uri: token.uri().to_string() });
         token.set_so_pin(&present, &so_pin.pin).map_err(explain::hsm)?;
         token
     } else {
@@ -123,4 +157,34 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
     log_in_with(ceremony, name, Some(&user_pin.pin))?;
     let proof = Fact::Proof { what: format!("the {} opens it, and nothing is in it", about("user", name)) };
     Ok([fact].into_iter().chain(so_pin.fact).chain(user_pin.fact).chain([proof]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_that_would_not_be_tried_stops_the_look() {
+        let status = |pin, so_pin| TokenStatus {
+            label: "t".to_owned(),
+            manufacturer: String::new(),
+            model: String::new(),
+            serial: "1".to_owned(),
+            slot: 0,
+            pin,
+            so_pin,
+            pin_set: true,
+            pin_length: (4, 255),
+            login_required: true,
+            pinpad: false,
+            write_protected: false,
+            fault: false,
+        };
+        let tried = |state, pin, so_pin| pins_can_be_tried(state, &status(pin, so_pin)).is_ok();
+        for bad in [PinState::Locked, PinState::FinalTry] {
+            assert!(!tried(State::Ready, bad, PinState::Good) && tried(State::Ready, PinState::Good, bad));
+            assert!(!tried(State::Used, PinState::Good, bad) && tried(State::Used, bad, PinState::Good));
+        }
+        assert!(tried(State::Ready, PinState::CountLow, PinState::Good));
+    }
 }
