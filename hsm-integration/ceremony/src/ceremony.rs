@@ -91,6 +91,17 @@ impl<'d> Ceremony<'d> {
         Ok(ceremony)
     }
 
+    /// Whether `dir` can be the folder of this ceremony: it has none yet, or this one, not closed.
+    ///
+    /// # Errors
+    /// As for [`Ceremony::open`].
+    pub fn assert_fits(dir: &Dir, reviewed: &Reviewed, mode: Mode) -> Result<(), Failure> {
+        if !dir.exists(FILE).map_err(explain::dir)? {
+            return Ok(());
+        }
+        same_ceremony(dir, &Reading::unfinished(dir)?, reviewed, mode)
+    }
+
     /// The transcript's last line, by its digest, and how many there are.
     pub fn record(&self) -> (Sha256Digest, u64) {
         (self.transcript.end(), self.transcript.lines())

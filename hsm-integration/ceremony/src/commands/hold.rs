@@ -17,11 +17,14 @@ use pouch_platform::{Dir, Lock};
 use pouch_softtoken::inside::start_with_config;
 use serde_json::json;
 use std::io::stderr;
-use std::path::Path;
 
 pub(crate) fn rehearse(arguments: &RehearseArgs, output: &Output) -> Result<Exit, Failure> {
     let reviewed = Plan::load(&arguments.plan)?;
+    if !arguments.unattended {
+        assert_people(output)?;
+    }
     let dir = Dir::open_private(&arguments.output).map_err(explain::dir)?;
+    Ceremony::assert_fits(&dir, &reviewed, Mode::Rehearsal)?;
     start_with_config(&arguments.output.join(TOKENS), true)?;
     let _lock = Lock::acquire(&dir, "lock").map_err(explain::lock)?;
     output.note("REHEARSAL on throw-away tokens: the keys protect nothing, and PINs and papers lie in the folder");
@@ -39,26 +42,27 @@ pub(crate) fn rehearse(arguments: &RehearseArgs, output: &Output) -> Result<Exit
         let mut actor = Actor::new(stderr(), rehearsal::papers(&arguments.output)?);
         return hold(dir, occasion, &mut actor, output);
     }
-    let mut terminal = terminal(output, arguments.private_terminal.as_deref())?;
+    let mut terminal = Terminal::open(arguments.private_terminal.as_deref())?;
     hold(dir, occasion, &mut terminal, output)
 }
 
 pub(crate) fn run(arguments: &RunArgs, output: &Output) -> Result<Exit, Failure> {
     let reviewed: Reviewed = Plan::load(&arguments.plan)?;
     let (binding, digest) = Binding::load(&arguments.binding, &reviewed.plan)?;
+    assert_people(output)?;
     let dir = Dir::open_private(&arguments.output).map_err(explain::dir)?;
     let _lock = Lock::acquire(&dir, "lock").map_err(explain::lock)?;
-    let mut terminal = terminal(output, binding.private_terminal.as_deref())?;
+    let mut terminal = Terminal::open(binding.private_terminal.as_deref())?;
     let occasion = Occasion { reviewed, binding, binding_digest: digest, mode: Mode::Run };
     hold(dir, occasion, &mut terminal, output)
 }
 
-fn terminal(output: &Output, private: Option<&Path>) -> Result<Terminal, Failure> {
+fn assert_people(output: &Output) -> Result<(), Failure> {
     if output.options().no_input {
         return Err(Failure::new("CEREMONY-DIALOG", Exit::Usage, "a ceremony needs people, and --no-input was given")
             .hint("nothing was done; rehearse with --unattended to test a plan"));
     }
-    Terminal::open(private)
+    Ok(())
 }
 
 fn hold(dir: Dir, occasion: Occasion, dialog: &mut dyn Dialog, output: &Output) -> Result<Exit, Failure> {
