@@ -72,14 +72,16 @@ impl<'d> Ceremony<'d> {
             tool: format!("pouch-ceremony {}", env!("CARGO_PKG_VERSION")),
             tool_sha256: tool,
         };
+        let resume = Event::Resume { tool_sha256: tool, binding_sha256: binding_digest };
         let (transcript, made, event) = if dir.exists(FILE).map_err(explain::dir)? {
             let reading = Reading::unfinished(&dir)?;
             same_ceremony(&dir, &reading, &reviewed, mode)?;
-            let made = Made::of(&reading.lines);
+            let mut made = Made::of(&reading.lines);
+            made.goes_on_with(tool);
             let event = match reading.lines.is_empty() {
                 // Interrupted before the first line was whole.
                 true => Some(begin),
-                false => (!reading.is_closed()).then_some(Event::Resume { tool_sha256: tool }),
+                false => (!reading.is_closed()).then_some(resume),
             };
             (Transcript::resume(dir, &reading)?, made, event)
         } else {

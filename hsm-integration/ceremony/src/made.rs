@@ -2,6 +2,7 @@
 
 use crate::people::Role;
 use crate::plan::Name;
+use crate::steps::Work;
 use crate::transcript::{Event, Fact, Line};
 use pouch_format::{Fingerprint, Sha256Digest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Made {
     /// Steps that were done or left out.
     finished: BTreeSet<String>,
+    /// The file of the tool that was compared with the paper.
+    compared: Option<Sha256Digest>,
     names: BTreeMap<Role, String>,
     tokens: BTreeMap<Name, String>,
     certificates: BTreeMap<Name, Fingerprint>,
@@ -21,14 +24,28 @@ impl Made {
     /// What the lines of a transcript say.
     pub fn of(lines: &[Line]) -> Self {
         let mut made = Self::default();
+        let mut tool = None;
         for line in lines {
             match &line.event {
-                Event::Done { step, facts } => made.finish(step, facts),
+                Event::Begin { tool_sha256, .. } | Event::Resume { tool_sha256, .. } => tool = Some(*tool_sha256),
+                Event::Done { step, facts } => {
+                    if *step == Work::Digests.to_string() {
+                        made.compared = tool;
+                    }
+                    made.finish(step, facts);
+                }
                 Event::Exception { step, .. } => made.finish(step, &[]),
                 _ => {}
             }
         }
         made
+    }
+
+    /// Goes on with the tool of this file: another than the one that was compared is compared too.
+    pub fn goes_on_with(&mut self, tool: Sha256Digest) {
+        if self.compared != Some(tool) {
+            self.finished.remove(&Work::Digests.to_string());
+        }
     }
 
     /// Takes what came of a step.
@@ -73,5 +90,30 @@ impl Made {
     /// The digest of a file that was written.
     pub fn file(&self, name: &str) -> Option<Sha256Digest> {
         self.files.get(name).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn another_tool_is_compared_once_more() {
+        let (old, new) = (Sha256Digest([1; 32]), Sha256Digest([2; 32]));
+        let compared = || Event::Done { step: Work::Digests.to_string(), facts: Vec::new() };
+        let resume = |tool_sha256| Event::Resume { tool_sha256, binding_sha256: Sha256Digest([3; 32]) };
+        let finished = |events: Vec<Event>, tool| {
+            let line = |event| Line { line: 1, at: Timestamp::UNIX_EPOCH, previous: Sha256Digest([0; 32]), event };
+            let mut made = Made::of(&events.into_iter().map(line).collect::<Vec<_>>());
+            made.goes_on_with(tool);
+            made.is_finished("preflight.digests")
+        };
+        assert!(finished(vec![resume(old), compared()], old));
+        assert!(!finished(vec![resume(old), compared()], new));
+        // Interrupted before it was compared.
+        assert!(!finished(vec![resume(old), compared(), resume(new)], new));
+        assert!(finished(vec![resume(old), compared(), resume(new), compared()], new));
+        assert!(!finished(vec![resume(old), compared(), resume(new), compared()], old));
     }
 }

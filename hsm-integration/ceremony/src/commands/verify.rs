@@ -49,6 +49,12 @@ pub(super) fn findings(verdict: &Verdict) -> Vec<String> {
     if verdict.mode == Some(Mode::Rehearsal) {
         findings.push("it is a rehearsal: its keys protect nothing".to_owned());
     }
+    if verdict.other_tool {
+        findings.push("after an interruption it went on with another file of the tool".to_owned());
+    }
+    if verdict.other_binding {
+        findings.push("after an interruption it went on with another binding".to_owned());
+    }
     if verdict.exceptions > 0 {
         findings.push(format!("{} steps were left out on the record", verdict.exceptions));
     }

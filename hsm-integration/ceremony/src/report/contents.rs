@@ -43,6 +43,8 @@ pub(super) struct Contents<'a> {
     pub(super) incidents: Vec<&'a Line>,
     /// Other programs than the one that began: the ceremony went on with another file of this tool.
     pub(super) other_tools: Vec<Sha256Digest>,
+    /// Other bindings, likewise.
+    pub(super) other_bindings: Vec<Sha256Digest>,
     pub(super) steps: usize,
     /// Whether plan and tool were compared with the paper.
     pub(super) compared: bool,
@@ -63,12 +65,12 @@ impl<'a> Contents<'a> {
                 self.steps = self.steps.saturating_add(1);
                 facts.iter().for_each(|fact| self.fact(fact));
             }
-            Event::Resume { tool_sha256 } => {
+            Event::Resume { tool_sha256, binding_sha256 } => {
                 self.incidents.push(line);
-                let first = self.beginning.as_ref().is_some_and(|beginning| beginning.tool_file == *tool_sha256);
-                if !first && !self.other_tools.contains(tool_sha256) {
-                    self.other_tools.push(*tool_sha256);
-                }
+                let first = self.beginning.as_ref().map(|beginning| (beginning.tool_file, beginning.binding));
+                let (tool, binding) = first.unzip();
+                add_other(&mut self.other_tools, tool, *tool_sha256);
+                add_other(&mut self.other_bindings, binding, *binding_sha256);
             }
             Event::Failure { .. } | Event::Exception { .. } => self.incidents.push(line),
             Event::Step { .. } | Event::Answer { .. } | Event::Close { .. } => {}
@@ -108,6 +110,12 @@ impl<'a> Contents<'a> {
             Fact::Destroyed { key, uri } => self.destroyed.push((key.as_str(), uri)),
             Fact::Proof { .. } => {}
         }
+    }
+}
+
+fn add_other(others: &mut Vec<Sha256Digest>, first: Option<Sha256Digest>, digest: Sha256Digest) {
+    if first != Some(digest) && !others.contains(&digest) {
+        others.push(digest);
     }
 }
 

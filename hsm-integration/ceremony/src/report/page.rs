@@ -156,6 +156,10 @@ fn digests(beginning: &Beginning<'_>, contents: &Contents<'_>) -> Markup {
         }
         h3 { "Binding: which devices were meant (SHA-256 of its file)" }
         p { (groups(&beginning.binding.to_string())) }
+        @for other in &contents.other_bindings {
+            h3 { "After an interruption: another binding" }
+            p { (groups(&other.to_string())) }
+        }
     }
 }
 

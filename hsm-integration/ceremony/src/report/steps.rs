@@ -60,7 +60,9 @@ fn said(event: &Event) -> Markup {
         },
         Event::Failure { error, message, .. } => html! { "[" (text(error)) "] " (text(message)) },
         Event::Exception { role, reason, .. } => html! { "by decision of the " (role) ": " (text(reason)) },
-        Event::Resume { tool_sha256 } => html! { "The ceremony went on here, with the tool " code { (tool_sha256) } },
+        Event::Resume { tool_sha256, binding_sha256 } => html! {
+            "The ceremony went on here, with the tool " code { (tool_sha256) } " and the binding " code { (binding_sha256) }
+        },
         other => html! { (capital(&escape(&sentence(other)))) "." },
     }
 }

@@ -66,6 +66,8 @@ pub enum Event {
     Resume {
         /// Of this tool's file.
         tool_sha256: Sha256Digest,
+        /// Of the binding's file.
+        binding_sha256: Sha256Digest,
     },
     /// A step begins.
     Step {

@@ -57,7 +57,10 @@ fn details(event: &Event) -> Vec<(String, String)> {
             row("tool", tool.clone());
             row("tool's file", tool_sha256.to_string());
         }
-        Event::Resume { tool_sha256 } => row("tool's file", tool_sha256.to_string()),
+        Event::Resume { tool_sha256, binding_sha256 } => {
+            row("tool's file", tool_sha256.to_string());
+            row("binding", binding_sha256.to_string());
+        }
         Event::Done { facts, .. } => return facts.iter().flat_map(fact).collect(),
         Event::Close { signed_by: Some(signer), .. } => row("signed by", signer.to_string()),
         _ => {}

@@ -8,7 +8,7 @@ use openssl::sha::sha256;
 use pouch_format::Sha256Digest;
 use pouch_platform::{Dir, DirError};
 use sequoia_openpgp::Cert;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest file that a ceremony makes, in bytes.
 const MAX_FILE: u64 = 16 << 20;
@@ -112,6 +112,10 @@ pub struct Verdict {
     pub exceptions: usize,
     /// Attempts that failed.
     pub failures: usize,
+    /// Whether it went on, after an interruption, with another file of the tool.
+    pub other_tool: bool,
+    /// Whether it went on with another binding.
+    pub other_binding: bool,
 }
 
 /// What a transcript amounts to, in a word.
@@ -188,7 +192,19 @@ pub fn judge(dir: &Dir, signer: Option<&Cert>) -> Result<Verdict, DirError> {
     let count = |wanted: fn(&Event) -> bool| reading.lines.iter().filter(|line| wanted(&line.event)).count();
     let exceptions = count(|event| matches!(event, Event::Exception { .. }));
     let failures = count(|event| matches!(event, Event::Failure { .. }));
-    Ok(Verdict { evidence, mode, ending, signed, files, exceptions, failures, reading })
+    let (tools, bindings): (BTreeSet<_>, BTreeSet<_>) = reading.lines.iter().filter_map(went_with).unzip();
+    let (other_tool, other_binding) = (tools.len() > 1, bindings.len() > 1);
+    Ok(Verdict { evidence, mode, ending, signed, files, exceptions, failures, other_tool, other_binding, reading })
+}
+
+/// The digests of tool and binding, where a ceremony begins or goes on.
+fn went_with(line: &Line) -> Option<(Sha256Digest, Sha256Digest)> {
+    match line.event {
+        Event::Begin { tool_sha256, binding_sha256, .. } | Event::Resume { tool_sha256, binding_sha256 } => {
+            Some((tool_sha256, binding_sha256))
+        }
+        _ => None,
+    }
 }
 
 fn failed(reading: &Reading) -> Option<Evidence> {

@@ -70,6 +70,20 @@ fn what_must_be_read_is_3() {
 }
 
 #[test]
+fn another_binding_after_an_interruption_is_3() {
+    let written = counted();
+    let mut values = written.values();
+    let end = values.len() - 1;
+    let (at, tool) = (values[0]["at"].clone(), values[0]["tool_sha256"].clone());
+    let binding = "ab".repeat(32);
+    let resume = serde_json::json!({ "event": "resume", "at": at, "tool_sha256": tool, "binding_sha256": binding });
+    values.insert(end, resume);
+    let (code, value) = verify(&written.chained(values).signed_by(&software_key(Profile::RFC9580)));
+    assert_eq!(code, Some(3), "{value}");
+    assert_eq!(value["findings"], serde_json::json!(["after an interruption it went on with another binding"]));
+}
+
+#[test]
 fn altered_is_77_and_names_the_line() {
     let mut written = counted();
     written.lines[13] = written.lines[13].replace("review", "reviev");
