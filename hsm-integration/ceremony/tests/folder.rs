@@ -1,4 +1,5 @@
-//! Folders that are not this ceremony's, and people who are not there: refused before anything is made.
+//! Folders that are not this ceremony's, certificates that are not its keys', and people who are not there: refused before
+//! anything is made or destroyed.
 
 #![cfg(test)]
 
@@ -34,4 +35,30 @@ fn no_stage_is_set_in_the_folder_of_a_ceremony_that_counts() {
     let mut left: Vec<_> = fs::read_dir(real.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["home.pin", FILE]);
+}
+
+/// The old key is destroyed at the end of this ceremony.
+const RETIREMENT: &str = include_str!("../../ceremonies/retirement/plan.toml");
+
+#[test]
+fn a_key_that_is_not_that_of_the_certificate_is_not_destroyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, output) = (folder.path().join("plan.toml"), folder.path().join("ceremony"));
+    let (before, after) = RETIREMENT.split_once("[revoke.home-2026]").unwrap();
+    let (_, after) = after.split_once("[trust]").unwrap();
+    fs::write(&plan, format!("{before}[trust]{after}")).unwrap();
+
+    // The stage is set, and nobody is at the terminal.
+    let mut command = tool();
+    command.arg("rehearse").arg(&plan).arg("--output").arg(&output).args(["--private-terminal", "/nowhere"]);
+    let staged = command.output().unwrap();
+    assert_eq!(staged.status.code(), Some(69), "{}", said(&staged));
+    // Somebody brings another certificate by that name.
+    fs::copy(output.join("embassy.demo.pgp"), output.join("home-2026.demo.pgp")).unwrap();
+
+    let held = rehearse(&plan, &output).output().unwrap();
+    assert_eq!(held.status.code(), Some(69), "{}", said(&held));
+    assert!(said(&held).contains("does not have key sealing-2026"), "{}", said(&held));
+    let transcript = fs::read_to_string(output.join(FILE)).unwrap();
+    assert!(transcript.contains("retire.sealing-2026") && !transcript.contains("\"destroyed\""), "{transcript}");
 }

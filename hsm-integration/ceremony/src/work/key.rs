@@ -1,5 +1,8 @@
 //! Keys: made in a token, copied into a second one, destroyed.
 
+use super::accept::load;
+use super::certificate::token_key;
+use super::proof::in_certificate;
 use crate::ceremony::{Ceremony, missing, now};
 use crate::people::Role;
 use crate::pin::log_in;
@@ -100,6 +103,18 @@ fn clear(ceremony: &mut Ceremony<'_>, name: &Name, key: &Key, session: &LoggedIn
     Ok(Fact::Destroyed { key: name.clone(), uri: there })
 }
 
+/// A label is soon given to two keys: what is destroyed must be the key of the certificates that it is said to be of.
+fn assert_its_certificates(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<(), Failure> {
+    for certificate in ceremony.plan().known.keys().cloned().collect::<Vec<_>>() {
+        let uses = ceremony.plan().uses(&certificate).unwrap_or_default();
+        if uses.primary.iter().chain(&uses.signing).chain(&uses.encryption).any(|key| key == name) {
+            let held = token_key(ceremony, name)?;
+            in_certificate(&load(ceremony, &certificate)?, &held, name)?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn retire(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
     let key = ceremony.plan().key.get(name).ok_or_else(|| missing("key", name))?.clone();
     if key.algorithm.is_composite() {
@@ -107,7 +122,8 @@ pub(super) fn retire(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fac
         return Err(Failure::new("CEREMONY-RETIRE", Exit::Refused, message).hint("erase the token as a whole"));
     }
     let session = log_in(ceremony, &key.token)?;
-    let found = session.find_key(&ceremony.key_uri(name)?).map_err(explain::hsm)?;
+    assert_its_certificates(ceremony, name)?;
+    let found = session.find_key(&ceremony.key_uri(name)?.with_id(key.id.bytes())).map_err(explain::hsm)?;
     let uri = found.uri().name_only().to_string();
     found.destroy().map_err(explain::hsm)?;
     Ok(vec![Fact::Destroyed { key: name.clone(), uri }])
