@@ -1,5 +1,6 @@
 //! A certificate that exists: ours from before, or that of the other side. It counts once people have compared it.
 
+use super::proof::{no_signer, signing_keys};
 use crate::ceremony::{Ceremony, missing};
 use crate::dialog::spoken;
 use crate::people::Role;
@@ -35,6 +36,7 @@ pub(super) fn accept(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fac
         .fact("plan", pinned)
         .hint("nothing was accepted; find out where the file comes from"));
     }
+    assert_signer(ceremony, name, &cert)?;
     let user_ids: Vec<String> =
         cert.userids().map(|id| escape(&String::from_utf8_lossy(id.userid().value()))).collect();
     let question = format!(
@@ -44,6 +46,17 @@ pub(super) fn accept(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fac
     );
     ceremony.confirm(Role::Administrator, &question)?;
     facts(ceremony, name, &cert)
+}
+
+/// The certificate that signs the transcript in the end must be able to: that it cannot is not learnt after all the rest.
+fn assert_signer(ceremony: &Ceremony<'_>, name: &Name, cert: &Cert) -> Result<(), Failure> {
+    if ceremony.plan().transcript.signed_by != *name {
+        return Ok(());
+    }
+    let by_subkey = ceremony.plan().known.get(name).is_some_and(|known| known.signing.is_some());
+    let keys = signing_keys(cert);
+    let signs = if by_subkey { !keys.is_empty() } else { keys.contains(&cert.fingerprint()) };
+    if signs { Ok(()) } else { Err(no_signer(cert)) }
 }
 
 /// The certificate as a file of this ceremony, and what is written down of it.

@@ -2,7 +2,7 @@
 
 use super::accept::load;
 use super::certificate::token_key;
-use super::proof::in_certificate;
+use super::proof::{in_certificate, no_signer, signing_keys};
 use crate::ceremony::{Ceremony, missing, now};
 use crate::dialog::spoken;
 use crate::people::Role;
@@ -70,6 +70,10 @@ fn signer(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<KeySigner, Failure
     let uses = ceremony.plan().uses(name).ok_or_else(|| missing("certificate", name))?;
     let key = uses.signing.or(uses.primary).ok_or_else(|| missing("certificate", name))?;
     let held = token_key(ceremony, &key)?;
-    let public = in_certificate(&load(ceremony, name)?, &held, &key)?;
+    let cert = load(ceremony, name)?;
+    let public = in_certificate(&cert, &held, &key)?;
+    if !signing_keys(&cert).contains(&public.fingerprint()) {
+        return Err(no_signer(&cert));
+    }
     held.signer(&public).map_err(explain::hsm)
 }
