@@ -34,6 +34,9 @@ pub const PAPERS: &str = "papers";
 /// The folder of SoftHSM.
 pub const TOKENS: &str = "tokens";
 
+/// Stands before every user id of a rehearsal.
+pub(crate) const DEMO: &str = "DEMO ";
+
 /// Certificates from before are older than the ceremony.
 const BEFORE: Duration = Duration::from_secs(30 * 86_400);
 
@@ -167,7 +170,7 @@ impl Stage<'_> {
 
     fn known(&mut self, name: &Name) -> Result<(), Failure> {
         let Some(known) = self.plan.known.get(name) else { return Ok(()) };
-        let user_id = format!("DEMO {}", known.user_id);
+        let user_id = format!("{DEMO}{}", known.user_id);
         let created = SystemTime::now().checked_sub(BEFORE).unwrap_or(SystemTime::UNIX_EPOCH);
         let created = crate::ceremony::whole_seconds(created);
         let cert = match known.primary.as_ref().and_then(|primary| self.key(primary)) {

@@ -1,6 +1,7 @@
 //! Whether a plan can be carried out, as far as the plan alone tells. Every problem is named by its field.
 
 use super::{Certificate, Custody, Key, KeyKind, Known, Name, Plan, State, Uses, VERSION};
+use crate::rehearsal::DEMO;
 use pouch_console::config::ConfigError;
 use pouch_console::{Exit, Explain, Failure};
 use pouch_format::Profile;
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 
 /// Longest title, purpose and reason, in bytes.
 const MAX_TEXT: usize = 500;
+/// Longest user id and reason of a revocation in a certificate, in bytes.
+const IN_CERTIFICATE: usize = 255;
 /// Longest label of a token and of a key, in bytes: what is longer is cut by tokens without a word.
 const TOKEN_LABEL: usize = 32;
 const KEY_LABEL: usize = 64;
@@ -216,7 +219,7 @@ impl Check<'_> {
     fn certificates(&mut self) {
         for (name, certificate) in &self.plan.certificate {
             let field = |what: &str| format!("certificate.{name}.{what}");
-            self.text(field("user_id"), &certificate.user_id, 255);
+            self.text(field("user_id"), &certificate.user_id, IN_CERTIFICATE - DEMO.len());
             self.unless(!self.plan.known.contains_key(name), format!("certificate.{name}"), "is under [known] too");
             self.key(field("primary"), &certificate.primary, "sign", KeyKind::signs);
             if let Some(signing) = &certificate.signing {
@@ -238,7 +241,7 @@ impl Check<'_> {
             self.unless((1..=MAX_DAYS).contains(&days), field("valid_days"), format!("is {days}; 1 to {MAX_DAYS}"));
         }
         for (name, known) in &self.plan.known {
-            self.text(format!("known.{name}.user_id"), &known.user_id, 255);
+            self.text(format!("known.{name}.user_id"), &known.user_id, IN_CERTIFICATE - DEMO.len());
             self.known(name, known);
         }
         for (at, name) in self.plan.prove.iter().enumerate() {
@@ -287,7 +290,7 @@ impl Check<'_> {
         }
         for (name, revoke) in &self.plan.revoke {
             self.ours(&format!("revoke.{name}"), name, true);
-            self.text(format!("revoke.{name}.text"), &revoke.text, MAX_TEXT);
+            self.text(format!("revoke.{name}.text"), &revoke.text, IN_CERTIFICATE);
         }
         let by = &self.plan.transcript.signed_by;
         let signs = self.plan.uses(by).and_then(|uses| uses.signing.or(uses.primary));

@@ -4,6 +4,7 @@ use super::accept::{self, facts};
 use crate::ceremony::{Ceremony, missing, now, version};
 use crate::pin::log_in;
 use crate::plan::{KeyKind, Name};
+use crate::rehearsal::DEMO;
 use crate::transcript::{Fact, Mode};
 use openpgp_pkcs11::CompositePlace;
 use openpgp_pkcs11::certificate::{Builder, Keys, Revocation, TokenKey, armor_revocation, revoke};
@@ -17,7 +18,7 @@ pub(super) fn make(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>
     let certificate = ceremony.plan().certificate.get(name).ok_or_else(|| missing("certificate", name))?.clone();
     let version = version(ceremony.plan().profile);
     let user_id = match ceremony.mode {
-        Mode::Rehearsal => format!("DEMO {}", certificate.user_id),
+        Mode::Rehearsal => format!("{DEMO}{}", certificate.user_id),
         Mode::Run => certificate.user_id.clone(),
     };
     let builder = Builder::new(version, &user_id, now().into()).map_err(explain::hsm)?;
