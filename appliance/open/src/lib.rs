@@ -23,7 +23,7 @@ mod trust;
 mod unpack;
 
 pub use clock::{BUILD_FLOOR, Clock};
-pub use error::{AdmitError, KeepError, ReopenError, SpoolError, VerifyError};
+pub use error::{AdmitError, KeepError, ReopenError, SpoolError, TrustError, VerifyError};
 pub use frame::FrameError;
 pub use index::IndexFault;
 pub use key::{KeyError, PouchKey};
@@ -38,5 +38,5 @@ pub use signers::SIGNATURE_SLACK;
 pub use state::{
     DispatchNote, Event, Head, Ledger, LogFault, LogHead, RecoverError, State, StateError, StatePlaces, Warning,
 };
-pub use trust::{CERTIFICATE_BYTES, CERTIFICATES, RegistryPolicy, TRUST_BYTES, Trust, TrustError};
+pub use trust::{CERTIFICATE_BYTES, CERTIFICATES, RegistryPolicy, TRUST_BYTES, Trust};
 pub use unpack::{UnpackError, Unpacked, unpack};
