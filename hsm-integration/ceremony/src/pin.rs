@@ -6,6 +6,7 @@ mod quorum;
 
 pub(crate) use make::{make, random};
 pub(crate) use papers::show as show_papers;
+pub(crate) use quorum::collect;
 
 use crate::ceremony::{Ceremony, missing};
 use crate::people::Role;
@@ -15,6 +16,9 @@ use openpgp_pkcs11::{LoggedIn, LoginOptions, PinPrompt, PinState, Token, TokenSt
 use pouch_cli::explain;
 use pouch_console::Failure;
 use std::io;
+
+/// Which PIN: that of the security officer of a token that is erased.
+pub(crate) const PRESENT: &str = "present security officer";
 
 /// What a PIN is called in front of people, and what its shares are found by.
 pub(crate) fn about(which: &str, token: &Name) -> String {
@@ -68,7 +72,7 @@ impl PinPrompt for Holders<'_, '_> {
             return Ok(Some(pin.clone()));
         }
         let asked = self.warn(token).and_then(|()| match self.custody {
-            Custody::Quorum => quorum::collect(self.ceremony, &about("user", self.token)),
+            Custody::Quorum => collect(self.ceremony, &about("user", self.token)),
             Custody::Typed | Custody::File => self.typed(token),
         });
         asked.map(Some).map_err(|failure| {

@@ -8,7 +8,7 @@
 //! ```
 
 use crate::people::Role;
-use crate::pin::{about, random};
+use crate::pin::{PRESENT, about, random};
 use crate::plan::{Custody, Key, KeyKind, Name, Plan, State, Token as TokenPlan};
 use crate::unattended::TYPED_PIN;
 use crate::work::key::make;
@@ -101,7 +101,10 @@ impl Stage<'_> {
     /// A token that is there before the ceremony.
     fn token(&mut self, name: &Name, token: &TokenPlan) -> Result<(), Failure> {
         let pin = self.pin(name, token)?;
-        let so_pin = SecretString::from(TYPED_PIN);
+        let so_pin = match token.present_so_pin {
+            Some(Custody::Quorum) => self.shared(&about(PRESENT, name))?,
+            _ => SecretString::from(TYPED_PIN),
+        };
         let made = initialise_token(self.module, None, &token.label, &so_pin, &pin).map_err(explain::hsm)?;
         self.bind(name, token, &made.uri().reached_as(self.module));
         if token.state == State::Ready {
@@ -151,21 +154,23 @@ impl Stage<'_> {
                 self.dir.replace_file(pin_file(name), pin.expose_secret().as_bytes()).map_err(explain::dir)?;
                 Ok(pin)
             }
-            Custody::Quorum => {
-                let pin = random()?;
-                let people = self.plan.people;
-                let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error);
-                let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
-                let plan = plan.map_err(|error| failed(error.to_string()))?;
-                let shares =
-                    plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
-                let papers = self.dir.subdir(PAPERS).map_err(explain::dir)?;
-                for share in shares {
-                    write_paper(&papers, Role::Custodian(share.number()), &about("user", name), &share)?;
-                }
-                Ok(pin)
-            }
+            Custody::Quorum => self.shared(&about("user", name)),
         }
+    }
+
+    /// A PIN whose shares lie among the papers.
+    fn shared(&self, about: &str) -> Result<SecretString, Failure> {
+        let pin = random()?;
+        let people = self.plan.people;
+        let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error);
+        let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
+        let plan = plan.map_err(|error| failed(error.to_string()))?;
+        let shares = plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
+        let papers = self.dir.subdir(PAPERS).map_err(explain::dir)?;
+        for share in shares {
+            write_paper(&papers, Role::Custodian(share.number()), about, &share)?;
+        }
+        Ok(pin)
     }
 
     fn known(&mut self, name: &Name) -> Result<(), Failure> {

@@ -62,3 +62,16 @@ fn a_key_that_is_not_that_of_the_certificate_is_not_destroyed() {
     let transcript = fs::read_to_string(output.join(FILE)).unwrap();
     assert!(transcript.contains("retire.sealing-2026") && !transcript.contains("\"destroyed\""), "{transcript}");
 }
+
+#[test]
+fn a_token_is_erased_by_a_quorum_of_its_old_custodians() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, output) = (folder.path().join("plan.toml"), folder.path().join("ceremony"));
+    let text = fs::read_to_string(plan()).unwrap();
+    let used = text.replacen("state = \"empty\"", "state = \"used\"\npresent_so_pin = \"quorum\"", 1);
+    assert_ne!(text, used);
+    fs::write(&file, used).unwrap();
+    let held = rehearse(&file, &output).output().unwrap();
+    assert!(held.status.success(), "{}", said(&held));
+    assert!(said(&held).contains("The present security officer PIN of token home is held by custodians; 2 of them"));
+}

@@ -110,11 +110,10 @@ impl Check<'_> {
 
     fn people(&mut self) {
         let people = self.plan.people;
-        let split = self
-            .plan
-            .token
-            .values()
-            .any(|token| token.user_pin == Custody::Quorum || token.so_pin == Some(Custody::Quorum));
+        let split =
+            self.plan.token.values().any(|token| {
+                [Some(token.user_pin), token.so_pin, token.present_so_pin].contains(&Some(Custody::Quorum))
+            });
         if split || people.custodians > 0 {
             let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
             self.unless(plan.is_ok(), "people", plan.err().map(|error| error.to_string()).unwrap_or_default());
@@ -133,6 +132,12 @@ impl Check<'_> {
             let officer =
                 if wants_officer { "is missing: the token is initialised" } else { "is not used: the token is ready" };
             self.unless(token.so_pin.is_some() == wants_officer, field("so_pin"), officer);
+            let present = match (token.state, token.present_so_pin) {
+                (_, None) | (State::Used, Some(Custody::Typed | Custody::Quorum)) => None,
+                (State::Used, Some(Custody::File)) => Some("is typed, or put together by custodians"),
+                (State::Empty | State::Ready, Some(_)) => Some("is not used: nothing is erased"),
+            };
+            self.unless(present.is_none(), field("present_so_pin"), present.unwrap_or_default());
         }
         for (at, name) in self.plan.papers.iter().enumerate() {
             let token = self.plan.token.get(name);

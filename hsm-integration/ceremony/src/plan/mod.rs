@@ -93,6 +93,10 @@ pub struct Token {
     pub user_pin: Custody,
     /// Who holds the PIN of its security officer; needed for a token that is initialised.
     pub so_pin: Option<Custody>,
+    /// Who holds its present security officer's PIN, for a token that is erased: `typed` unless given, or `quorum`, the
+    /// custodians of this plan.
+    #[serde(default)]
+    pub present_so_pin: Option<Custody>,
 }
 
 /// What a token must be like at the beginning.

@@ -2,7 +2,7 @@
 
 use crate::ceremony::{Ceremony, missing};
 use crate::people::Role;
-use crate::pin::{about, log_in_with, make};
+use crate::pin::{PRESENT, about, collect, log_in_with, make};
 use crate::plan::{Custody, KeyKind, Name, State, Token as TokenPlan};
 use crate::transcript::Fact;
 use openpgp_pkcs11::{
@@ -121,7 +121,7 @@ fn no_half_token(ceremony: &Ceremony<'_>, name: &Name, plan: &TokenPlan) -> Resu
         .hint(
             "nothing was done, and no key is in it; close this ceremony as failed, and begin anew in a new folder with \
              another empty token, or erase this one: state = \"used\" in the plan, and the security officer's PIN from the \
-             papers of that attempt. If that PIN was not set yet, its maker's tool erases it",
+             papers of that attempt (present_so_pin = \"quorum\"). If that PIN was not set yet, its maker's tool erases it",
         )),
         _ => Ok(()),
     }
@@ -141,8 +141,13 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
     let (uri, module) = (ceremony.token_uri(name)?, ceremony.binding.module.clone());
     let module = module.as_deref();
     let token = if plan.state == State::Used {
-        let question = format!("Present security officer PIN of token {name}, which is erased:");
-        let present = ceremony.dialog.ask_pin(Role::Administrator, &question)?;
+        let present = match plan.present_so_pin {
+            Some(Custody::Quorum) => collect(ceremony, &about(PRESENT, name))?,
+            _ => {
+                let question = format!("Present security officer PIN of token {name}, which is erased:");
+                ceremony.dialog.ask_pin(Role::Administrator, &question)?
+            }
+        };
         let token = reset_token(&uri, module, &plan.label, &present, &user_pin.pin).map_err(explain::hsm)?;
         // Its label is another now, by which a further attempt finds it.
         ceremony.made.learn(&Fact::Token { token: name.clone(), uri: token.uri().to_string() });

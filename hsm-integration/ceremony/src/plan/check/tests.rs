@@ -86,3 +86,18 @@ fn only_keys_that_are_there_already_can_be_proven() {
     let without = fields(r#"primary = "certify", "#, "");
     assert_eq!(without, ["known.ours.primary", "transcript.signed_by"]);
 }
+
+#[test]
+fn the_present_officers_pin_is_of_a_token_that_is_erased() {
+    let token = |state: &str, present: &str| {
+        let to = format!(
+            "token.b = {{ state = \"{state}\", label = \"b\", user_pin = \"typed\", so_pin = \"typed\", \
+             present_so_pin = \"{present}\" }}\nknown.theirs"
+        );
+        fields("known.theirs", &to)
+    };
+    assert_eq!(token("used", "typed"), [""; 0]);
+    assert_eq!(token("used", "file"), ["token.b.present_so_pin"]);
+    assert_eq!(token("empty", "typed"), ["token.b.present_so_pin"]);
+    assert_eq!(token("used", "quorum"), ["people"], "there are no custodians");
+}
