@@ -7,7 +7,7 @@ use crate::people::Role;
 use crate::plan::{Name, Plan, Reviewed};
 use crate::transcript::{Ending, Event, FILE, Fact, Mode, Reading, SIGNATURE_FILE, Transcript};
 use jiff::Timestamp;
-use openpgp_pkcs11::{KeyVersion, LoggedIn, Uri};
+use openpgp_pkcs11::{Deadlines, KeyVersion, LoggedIn, Uri};
 use openssl::sha::sha256;
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure, escape};
@@ -29,6 +29,8 @@ pub struct Ceremony<'d> {
     pub binding: Binding,
     /// Whether it counts.
     pub mode: Mode,
+    /// How long the tokens may take.
+    pub deadlines: Deadlines,
     /// The people.
     pub dialog: &'d mut dyn Dialog,
     /// What was done.
@@ -53,6 +55,8 @@ pub struct Occasion {
     pub binding_digest: Sha256Digest,
     /// Whether it counts.
     pub mode: Mode,
+    /// How long the tokens may take to answer.
+    pub deadlines: Deadlines,
 }
 
 impl<'d> Ceremony<'d> {
@@ -62,7 +66,7 @@ impl<'d> Ceremony<'d> {
     /// The folder holds a ceremony that is closed, of another plan, or altered; or the disk.
     pub fn open(dir: Dir, occasion: Occasion, dialog: &'d mut dyn Dialog) -> Result<Self, Failure> {
         let tool = tool_digest()?;
-        let Occasion { reviewed, binding, binding_digest, mode } = occasion;
+        let Occasion { reviewed, binding, binding_digest, mode, deadlines } = occasion;
         let begin = Event::Begin {
             mode,
             title: reviewed.plan.title.clone(),
@@ -88,7 +92,8 @@ impl<'d> Ceremony<'d> {
             (Transcript::create(dir)?, Made::default(), Some(begin))
         };
         let (step, sessions, closed) = (String::new(), BTreeMap::new(), event.is_none());
-        let mut ceremony = Self { reviewed, binding, mode, dialog, made, step, tool, closed, transcript, sessions };
+        let mut ceremony =
+            Self { reviewed, binding, mode, deadlines, dialog, made, step, tool, closed, transcript, sessions };
         event.map_or(Ok(()), |event| ceremony.write(&event))?;
         Ok(ceremony)
     }

@@ -45,7 +45,8 @@ pub(crate) fn log_in_with(
     if let (Custody::File, None, Some(file)) = (custody, fresh, &file) {
         uri = uri.with_pin_file(&file.to_string_lossy());
     }
-    let token = Token::open(&uri, ceremony.binding.module.as_deref()).map_err(explain::hsm)?;
+    let token =
+        Token::open_within(&uri, ceremony.binding.module.as_deref(), ceremony.deadlines).map_err(explain::hsm)?;
     let mut holders = Holders { ceremony, token: name, custody, fresh, failure: None };
     // A credential of the service manager is for machines that work alone, and here there are people.
     let options = LoginOptions { prompt: Some(&mut holders), credential: "", ..LoginOptions::default() };

@@ -86,6 +86,18 @@ impl SlotState {
 /// # Errors
 /// [`OpenError`]: no module, or it fails.
 pub fn slots(uri: &Uri, default_module: Option<&Path>) -> Result<Vec<SlotState>, OpenError> {
+    slots_within(uri, default_module, Deadlines::default())
+}
+
+/// As [`slots`], with another deadline.
+///
+/// # Errors
+/// As for [`slots`].
+pub fn slots_within(
+    uri: &Uri,
+    default_module: Option<&Path>,
+    deadlines: Deadlines,
+) -> Result<Vec<SlotState>, OpenError> {
     let path = module::locate(uri, default_module)?;
     let (uri, library) = (uri.clone(), path.clone());
     let look = move || {
@@ -107,7 +119,7 @@ pub fn slots(uri: &Uri, default_module: Option<&Path>) -> Result<Vec<SlotState>,
         }
         Ok(states)
     };
-    let looked = within(Deadlines::default().answer, "looking at the slots", look);
+    let looked = within(deadlines.answer, "looking at the slots", look);
     looked.unwrap_or_else(|source| Err(OpenError::Module { path, source }))
 }
 

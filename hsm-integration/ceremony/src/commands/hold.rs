@@ -2,7 +2,7 @@
 
 use crate::cli::{RehearseArgs, RunArgs};
 use crate::terminal::Terminal;
-use openpgp_pkcs11::Uri;
+use openpgp_pkcs11::{Deadlines, Uri};
 use pouch_ceremony::binding::Binding;
 use pouch_ceremony::ceremony::{Ceremony, Occasion};
 use pouch_ceremony::dialog::Dialog;
@@ -37,7 +37,8 @@ pub(crate) fn rehearse(arguments: &RehearseArgs, output: &Output) -> Result<Exit
     };
     let file = rehearsal::set(&reviewed.plan, &dir, &module)?;
     let (binding, digest) = Binding::load(&file, &reviewed.plan)?;
-    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode: Mode::Rehearsal };
+    let (mode, deadlines) = (Mode::Rehearsal, Deadlines::default());
+    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode, deadlines };
     if arguments.unattended {
         let mut actor = Actor::new(stderr(), rehearsal::papers(&arguments.output)?);
         return hold(dir, occasion, &mut actor, output);
@@ -53,7 +54,8 @@ pub(crate) fn run(arguments: &RunArgs, output: &Output) -> Result<Exit, Failure>
     let dir = Dir::open_private(&arguments.output).map_err(explain::dir)?;
     let _lock = Lock::acquire(&dir, "lock").map_err(explain::lock)?;
     let mut terminal = Terminal::open(binding.private_terminal.as_deref())?;
-    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode: Mode::Run };
+    let (mode, deadlines) = (Mode::Run, Deadlines::default());
+    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode, deadlines };
     hold(dir, occasion, &mut terminal, output)
 }
 

@@ -6,7 +6,8 @@ use crate::pin::{PRESENT, about, collect, log_in_with, make};
 use crate::plan::{Custody, KeyKind, Name, State, Token as TokenPlan};
 use crate::transcript::Fact;
 use openpgp_pkcs11::{
-    Contents, LoginError, PinState, SlotState, Token, TokenStatus, initialise_slot, reset_token, slots,
+    Contents, LoginError, PinState, SlotState, Token, TokenStatus, initialise_slot_within, reset_token_within,
+    slots_within,
 };
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
@@ -78,8 +79,7 @@ fn look_at_keys(ceremony: &Ceremony<'_>, name: &Name, token: &Token) -> Result<V
 }
 
 fn look_empty(ceremony: &Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
-    let uri = ceremony.token_uri(name)?;
-    let there = slots(&uri, ceremony.binding.module.as_deref()).map_err(explain::hsm)?;
+    let there = slots(ceremony, name)?;
     let empty = |slot: &&SlotState| matches!(slot.contents, Ok(Contents::Uninitialised));
     if let Some(slot) = there.iter().find(empty) {
         let what = format!("token {name} is empty: {}", slot.uri());
@@ -108,7 +108,7 @@ fn no_pin_files(ceremony: &Ceremony<'_>, name: &Name, state: State) -> Result<()
 
 /// Looks for the token of an attempt that was interrupted before it was written down, before anybody copies words to paper.
 fn no_half_token(ceremony: &Ceremony<'_>, name: &Name, plan: &TokenPlan) -> Result<(), Failure> {
-    let there = slots(&ceremony.token_uri(name)?, ceremony.binding.module.as_deref()).map_err(explain::hsm)?;
+    let there = slots(ceremony, name)?;
     let ours =
         |slot: &&SlotState| slot.status.label == plan.label && !matches!(slot.contents, Ok(Contents::Uninitialised));
     match there.iter().find(ours) {
@@ -128,7 +128,13 @@ fn no_half_token(ceremony: &Ceremony<'_>, name: &Name, plan: &TokenPlan) -> Resu
 }
 
 fn open(ceremony: &Ceremony<'_>, name: &Name) -> Result<Token, Failure> {
-    Token::open(&ceremony.token_uri(name)?, ceremony.binding.module.as_deref()).map_err(explain::hsm)
+    let (uri, module) = (ceremony.token_uri(name)?, ceremony.binding.module.as_deref());
+    Token::open_within(&uri, module, ceremony.deadlines).map_err(explain::hsm)
+}
+
+fn slots(ceremony: &Ceremony<'_>, name: &Name) -> Result<Vec<SlotState>, Failure> {
+    let (uri, module) = (ceremony.token_uri(name)?, ceremony.binding.module.as_deref());
+    slots_within(&uri, module, ceremony.deadlines).map_err(explain::hsm)
 }
 
 pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
@@ -139,7 +145,7 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
     let so_pin = make(ceremony, name, "security officer", officer, bound.so_pin_file.as_deref())?;
     let user_pin = make(ceremony, name, "user", plan.user_pin, bound.user_pin_file.as_deref())?;
     let (uri, module) = (ceremony.token_uri(name)?, ceremony.binding.module.clone());
-    let module = module.as_deref();
+    let (module, deadlines, label) = (module.as_deref(), ceremony.deadlines, &plan.label);
     let token = if plan.state == State::Used {
         let present = match plan.present_so_pin {
             Some(Custody::Quorum) => collect(ceremony, &about(PRESENT, name))?,
@@ -148,13 +154,15 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
                 ceremony.dialog.ask_pin(Role::Administrator, &question)?
             }
         };
-        let token = reset_token(&uri, module, &plan.label, &present, &user_pin.pin).map_err(explain::hsm)?;
+        let token = reset_token_within(&uri, module, label, &present, &user_pin.pin, deadlines);
+        let token = token.map_err(explain::hsm)?;
         // Its label is another now, by which a further attempt finds it.
         ceremony.made.learn(&Fact::Token { token: name.clone(), uri: token.uri().to_string() });
         token.set_so_pin(&present, &so_pin.pin).map_err(explain::hsm)?;
         token
     } else {
-        initialise_slot(&uri, module, &plan.label, &so_pin.pin, &user_pin.pin).map_err(explain::hsm)?
+        let token = initialise_slot_within(&uri, module, label, &so_pin.pin, &user_pin.pin, deadlines);
+        token.map_err(explain::hsm)?
     };
     let fact = Fact::Token { token: name.clone(), uri: token.uri().to_string() };
     // From here on the token is known by its serial number, also to the login.

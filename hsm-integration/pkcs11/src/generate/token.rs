@@ -41,7 +41,7 @@ pub fn initialise_token(
     so_pin: &SecretString,
     user_pin: &SecretString,
 ) -> Result<Token, GenerateError> {
-    Request::new(Target::FirstEmpty, module, label, so_pin, user_pin)?.run(default_module)
+    Request::new(Target::FirstEmpty, module, label, so_pin, user_pin)?.run(default_module, Deadlines::default())
 }
 
 /// As [`initialise_token`], for exactly one empty token: the one in the slot that `uri` names (`slot-id`), else the only one
@@ -57,7 +57,22 @@ pub fn initialise_slot(
     so_pin: &SecretString,
     user_pin: &SecretString,
 ) -> Result<Token, GenerateError> {
-    Request::new(Target::OnlyEmpty, uri, label, so_pin, user_pin)?.run(default_module)
+    initialise_slot_within(uri, default_module, label, so_pin, user_pin, Deadlines::default())
+}
+
+/// As [`initialise_slot`], with other deadlines for this and for the token that comes of it.
+///
+/// # Errors
+/// As for [`initialise_slot`].
+pub fn initialise_slot_within(
+    uri: &Uri,
+    default_module: Option<&Path>,
+    label: &str,
+    so_pin: &SecretString,
+    user_pin: &SecretString,
+    deadlines: Deadlines,
+) -> Result<Token, GenerateError> {
+    Request::new(Target::OnlyEmpty, uri, label, so_pin, user_pin)?.run(default_module, deadlines)
 }
 
 /// ERASES the one token that `uri` names, with all its keys, and initialises it anew (factory reset). `so_pin` is the
@@ -73,7 +88,22 @@ pub fn reset_token(
     so_pin: &SecretString,
     user_pin: &SecretString,
 ) -> Result<Token, GenerateError> {
-    Request::new(Target::Named, uri, label, so_pin, user_pin)?.run(default_module)
+    reset_token_within(uri, default_module, label, so_pin, user_pin, Deadlines::default())
+}
+
+/// As [`reset_token`], with other deadlines for this and for the token that comes of it.
+///
+/// # Errors
+/// As for [`reset_token`].
+pub fn reset_token_within(
+    uri: &Uri,
+    default_module: Option<&Path>,
+    label: &str,
+    so_pin: &SecretString,
+    user_pin: &SecretString,
+    deadlines: Deadlines,
+) -> Result<Token, GenerateError> {
+    Request::new(Target::Named, uri, label, so_pin, user_pin)?.run(default_module, deadlines)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,16 +134,17 @@ impl Request {
         Ok(Self { target, uri: uri.clone(), label, so_pin, user_pin })
     }
 
-    fn run(self, default_module: Option<&Path>) -> Result<Token, GenerateError> {
-        let old = if self.target == Target::Named { Some(Token::open(&self.uri, default_module)?.slot) } else { None };
+    fn run(self, default_module: Option<&Path>, deadlines: Deadlines) -> Result<Token, GenerateError> {
+        let open = |uri: &Uri| Token::open_within(uri, default_module, deadlines);
+        let old = if self.target == Target::Named { Some(open(&self.uri)?.slot) } else { None };
         let path = module::locate(&self.uri, default_module)?;
         let reached = self.uri.clone();
         let initialise = move || {
             let _one_at_a_time = LOGIN.lock().unwrap_or_else(PoisonError::into_inner);
             self.initialise(path, old)
         };
-        let made = within(Deadlines::default().making, "initialising a token", initialise)??;
-        Ok(Token::open(&made.reached_as(&reached), default_module)?)
+        let made = within(deadlines.making, "initialising a token", initialise)??;
+        Ok(open(&made.reached_as(&reached))?)
     }
 
     /// The URI of the new token.
