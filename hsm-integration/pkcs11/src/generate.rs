@@ -19,11 +19,23 @@ use cryptoki::{
     object::{Attribute, MlDsaParameterSetType, MlKemParameterSetType, ObjectClass},
     session::Session,
 };
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// Longest label and id of a key; many devices keep no more.
 const KEY_LABEL_BYTES: usize = 64;
 const KEY_ID_BYTES: usize = 32;
+
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Making keys, one at a time. A call that was given up may still be under way, and make its key when nobody waits for it any
+/// more. The next one waits for its end before it looks whether the name is free, or two keys would have it.
+pub(crate) fn in_turn() -> MutexGuard<'static, ()> {
+    MAKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Kinds of key pairs that can be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,6 +165,7 @@ impl LoggedIn {
     }
 
     fn make(&self, order: &Order) -> Result<NewKey, GenerateError> {
+        let _one_at_a_time = in_turn();
         let session = self.writable()?;
         self.assert_free(&session, Some(&order.label), Some(&order.id))?;
         self.make_in(&session, order)

@@ -2,7 +2,7 @@
 
 use super::{Composite, CompositePublic};
 use crate::{
-    generate::{GenerateError, Order, assert_key_name},
+    generate::{GenerateError, Order, assert_key_name, in_turn},
     session::LoggedIn,
     uri::Uri,
 };
@@ -46,6 +46,7 @@ impl LoggedIn {
     }
 
     fn make_both(&self, [one, two]: &[Order; 2], label: &str, id: &[u8]) -> Result<NewComposite, GenerateError> {
+        let _one_at_a_time = in_turn();
         let session = self.writable()?;
         self.assert_free(&session, Some(label), Some(id))?;
         let make = || {
