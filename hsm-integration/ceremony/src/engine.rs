@@ -49,6 +49,7 @@ fn pass(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
         })?;
         ceremony.dialog.say(&format!("\n{}", failure.render(false)))?;
         match choose(ceremony, step)? {
+            Choice::Again if LOST.contains(&failure.id.as_str()) => ceremony.sessions.clear(),
             Choice::Again => {}
             Choice::Exception(reason) => {
                 ceremony.write(&Event::Exception { step: id.clone(), role: step.role, reason })?;
@@ -59,6 +60,10 @@ fn pass(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
         }
     }
 }
+
+/// Ids of failures after which an open session is of no use any more: the token, once it is well again, wants another one, and
+/// a new login if it forgot the old one.
+const LOST: [&str; 4] = ["HSM-SILENT", "HSM-REMOVED", "HSM-ABSENT", "HSM-NOT-LOGGED-IN"];
 
 /// Nobody answers any more, or there is nothing left to repeat but the signature.
 fn stops(failure: &Failure) -> bool {
