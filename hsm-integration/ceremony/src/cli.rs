@@ -21,15 +21,14 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "\
 From a plan to keys:
 
-  pouch-ceremony check plan.toml                                     what would be done, step by step
-  pouch-ceremony rehearse plan.toml --output rehearsal               on a throw-away token, with the same screens
-  pouch-ceremony run plan.toml --binding hsm.toml --output ceremony  on the HSM
-  pouch-ceremony verify-transcript ceremony --certificate home.pgp   months later
-  pouch-ceremony report ceremony --certificate home.pgp --output report.html  to print and sign
-  pouch-ceremony inventory pkcs11:token=home-2026 --login             what is in a token
+  pouch-ceremony check plan.toml                                        its steps
+  pouch-ceremony rehearse plan.toml --output trial                      on throw-away tokens
+  pouch-ceremony run plan.toml --binding hsm.toml --output record       on the HSM
+  pouch-ceremony verify-transcript record --certificate home.pgp        months later
+  pouch-ceremony report record --certificate home.pgp --output r.html   to print and sign
+  pouch-ceremony inventory pkcs11:token=home --login                    what is in a token
 
-Exit codes: 0 done, 3 done with findings, 64 usage, 65 bad data, 66 no input, 69 no token or a failed ceremony,
-70 our bug, 73 and 74 disk, 75 interrupted and to be resumed, 77 refused by a rule, 78 configuration.";
+Exit codes: 0 done, 3 done with findings, 64 usage, 65 bad data, 66 no input, 69 no token or a failed ceremony, 70 our bug, 73 and 74 disk, 75 interrupted, to be resumed, 77 refused by a rule, 78 configuration.";
 
 impl CommandLine for Cli {
     fn common(&self) -> &CommonArgs {
