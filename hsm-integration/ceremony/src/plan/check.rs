@@ -291,6 +291,9 @@ impl Check<'_> {
             let days = rollover.overlap_days;
             let good = (1..=MAX_DAYS).contains(&days);
             self.unless(good, "rollover.overlap_days", format!("is {days}; 1 to {MAX_DAYS}"));
+            let valid = self.plan.certificate.get(&rollover.to).and_then(|certificate| certificate.valid_days);
+            let ends = format!("is {days}, and {} ends after {} days", rollover.to, valid.unwrap_or_default());
+            self.unless(valid.is_none_or(|valid| valid >= days), "rollover.overlap_days", ends);
             self.unless(made, "rollover.to", format!("\"{}\" is no certificate of this plan", rollover.to));
         }
         for (name, revoke) in &self.plan.revoke {

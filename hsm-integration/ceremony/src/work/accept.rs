@@ -12,12 +12,17 @@ use pouch_format::Fingerprint;
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::cert::CertParser;
 use sequoia_openpgp::parse::Parse as _;
+use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::serialize::SerializeInto as _;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// Largest certificate, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
+/// Most user ids that are shown, and most letters of each.
+const MAX_IDS: usize = 3;
+const MAX_ID: usize = 100;
 
 pub(super) fn accept(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
     let known = ceremony.plan().known.get(name).ok_or_else(|| missing("certificate", name))?.clone();
@@ -37,15 +42,54 @@ pub(super) fn accept(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fac
         .hint("nothing was accepted; find out where the file comes from"));
     }
     assert_signer(ceremony, name, &cert)?;
-    let user_ids: Vec<String> =
-        cert.userids().map(|id| escape(&String::from_utf8_lossy(id.userid().value()))).collect();
+    assert_overlap(ceremony, name, &cert)?;
     let question = format!(
         "Certificate \"{name}\" of {}\nfingerprint {fingerprint}\n{}\nCompare it with the paper of its owner, who reads the words aloud.",
-        user_ids.join(", "),
+        user_ids(&cert),
         spoken(&fingerprint.words())
     );
     ceremony.confirm(Role::Administrator, &question)?;
     facts(ceremony, name, &cert)
+}
+
+/// User ids, as far as they leave room for the fingerprint: who made the file chose them, and they are believed by nobody.
+fn user_ids(cert: &Cert) -> String {
+    let text = |id: &[u8]| escape(&String::from_utf8_lossy(id));
+    let mut shown: Vec<String> = cert.userids().take(MAX_IDS).map(|id| text(id.userid().value())).collect();
+    for id in &mut shown {
+        if let Some((cut, _)) = id.char_indices().nth(MAX_ID) {
+            id.truncate(cut);
+            id.push_str("...");
+        }
+    }
+    let more = cert.userids().count().saturating_sub(MAX_IDS);
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
+}
+
+/// An old certificate that ends before its overlap does is no certificate for this plan, whatever the plan says.
+fn assert_overlap(ceremony: &Ceremony<'_>, name: &Name, cert: &Cert) -> Result<(), Failure> {
+    let plan = ceremony.plan().rollover.as_ref().filter(|rollover| rollover.from == *name);
+    let Some(days) = plan.map(|rollover| u64::from(rollover.overlap_days)) else { return Ok(()) };
+    let until = SystemTime::now().checked_add(Duration::from_secs(days.saturating_mul(86_400)));
+    match (expiry(cert), until) {
+        (Some(ends), Some(until)) if ends < until => {
+            let ends = jiff::Timestamp::try_from(ends).map(|ends| ends.to_string()).unwrap_or_default();
+            let message = format!("certificate {name} ends at {ends}, before its overlap of {days} days does");
+            Err(Failure::new("CEREMONY-CERTIFICATE", Exit::Refused, message)
+                .hint("nothing was accepted; plan fewer days, or extend the certificate first"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// When a certificate ends, by what counts of it now.
+fn expiry(cert: &Cert) -> Option<SystemTime> {
+    let policy = StandardPolicy::new();
+    let at = cert.primary_key().key().creation_time().max(SystemTime::now());
+    cert.with_policy(&policy, at).ok()?.primary_key().key_expiration_time()
 }
 
 /// The certificate that signs the transcript in the end must be able to: that it cannot is not learnt after all the rest.
@@ -63,9 +107,6 @@ fn assert_signer(ceremony: &Ceremony<'_>, name: &Name, cert: &Cert) -> Result<()
 pub(super) fn facts(ceremony: &Ceremony<'_>, name: &Name, cert: &Cert) -> Result<Vec<Fact>, Failure> {
     let bytes = cert.armored().to_vec().map_err(|error| unreadable(error.to_string()))?;
     let key = cert.primary_key().key();
-    let policy = sequoia_openpgp::policy::StandardPolicy::new();
-    let valid = cert.with_policy(&policy, key.creation_time().max(std::time::SystemTime::now()));
-    let expires = valid.ok().and_then(|cert| cert.primary_key().key_expiration_time());
     let time = |time| jiff::Timestamp::try_from(time).map_err(|error| unreadable(format!("{error}")));
     let subkeys = cert.keys().subkeys().map(|key| parse(&key.key().fingerprint().to_hex()));
     let user_id = cert.userids().next().map(|id| String::from_utf8_lossy(id.userid().value()).into_owned());
@@ -75,7 +116,7 @@ pub(super) fn facts(ceremony: &Ceremony<'_>, name: &Name, cert: &Cert) -> Result
         subkeys: subkeys.collect::<Result<_, _>>()?,
         user_id: user_id.unwrap_or_default(),
         created: time(key.creation_time())?,
-        expires: expires.map(time).transpose()?,
+        expires: expiry(cert).map(time).transpose()?,
     };
     Ok(vec![fact, ceremony.write_file(&file_name(name), &bytes)?])
 }
@@ -123,4 +164,20 @@ fn parse_one(bytes: &[u8]) -> Result<Cert, Failure> {
 fn unreadable(reason: String) -> Failure {
     Failure::new("CEREMONY-CERTIFICATE", Exit::Data, format!("not one OpenPGP certificate: {reason}"))
         .hint("nothing was done; bring the file of one certificate, without secret keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sequoia_openpgp::cert::CertBuilder;
+
+    #[test]
+    fn user_ids_leave_room_for_the_fingerprint() {
+        let long = format!("{}fingerprint ABCD", "x".repeat(200));
+        let ids = ["Embassy", "b\nfingerprint", &long, "d", "e"];
+        let builder = ids.iter().fold(CertBuilder::new(), |builder, id| builder.add_userid(*id));
+        let shown = user_ids(&builder.generate().unwrap().0);
+        assert!(shown.chars().count() < 330 && shown.ends_with(", and 2 more"), "{shown}");
+        assert!(!shown.contains('\n') && !shown.contains("ABCD"), "{shown}");
+    }
 }

@@ -101,3 +101,17 @@ fn the_present_officers_pin_is_of_a_token_that_is_erased() {
     assert_eq!(token("empty", "typed"), ["token.b.present_so_pin"]);
     assert_eq!(token("used", "quorum"), ["people"], "there are no custodians");
 }
+
+#[test]
+fn an_overlap_ends_before_the_new_certificate_does() {
+    let rollover = |days: u32| {
+        format!(
+            "token.b = {{ state = \"empty\", label = \"b\", user_pin = \"typed\", so_pin = \"typed\" }}\n\
+             key.new = {{ token = \"b\", algorithm = \"ed25519\", label = \"n\", id = \"01\" }}\n\
+             certificate.new = {{ user_id = \"n\", primary = \"new\", valid_days = 90 }}\n\
+             rollover = {{ from = \"ours\", to = \"new\", overlap_days = {days} }}\nknown.theirs"
+        )
+    };
+    assert_eq!(fields("known.theirs", &rollover(90)), [""; 0]);
+    assert_eq!(fields("known.theirs", &rollover(91)), ["rollover.overlap_days"]);
+}
