@@ -89,8 +89,10 @@ impl Check<'_> {
     }
 
     fn text(&mut self, field: impl Into<String>, text: &str, most: usize) {
-        let good = !text.trim().is_empty() && text.len() <= most && !text.chars().any(char::is_control);
-        self.unless(good, field, format!("has {} bytes; 1 to {most}, on one line", text.len()));
+        // What has to be escaped to be shown would read otherwise in a certificate or on a token.
+        let good = !text.trim().is_empty() && text.len() <= most && pouch_console::escape(text) == text;
+        let what = format!("has {} bytes; 1 to {most}, on one line, none of them unseen", text.len());
+        self.unless(good, field, what);
     }
 
     /// Who is named twice counts once, and the embassy refuses such a list.

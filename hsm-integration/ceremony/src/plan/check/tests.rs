@@ -115,3 +115,15 @@ fn an_overlap_ends_before_the_new_certificate_does() {
     assert_eq!(fields("known.theirs", &rollover(90)), [""; 0]);
     assert_eq!(fields("known.theirs", &rollover(91)), ["rollover.overlap_days"]);
 }
+
+#[test]
+fn a_text_reads_as_it_is_written() {
+    assert_eq!(fields(r#"user_id = "v""#, r#"user_id = "Õnne \\ 東京 <v@example.org>""#), [""; 0]);
+    for unseen in ["\\u202e", "\\u200b", "\\u001b[2J", "\\n"] {
+        assert_eq!(
+            fields(r#"user_id = "v""#, &format!("user_id = \"v{unseen}\"")),
+            ["known.theirs.user_id"],
+            "{unseen}"
+        );
+    }
+}
