@@ -12,7 +12,7 @@
 
 mod common;
 
-use common::{fault::*, *};
+use common::{fault::*, faulty::Fault, *};
 use openpgp_pkcs11::{
     Algorithm, Composite, CompositePlace, Deadlines, DecryptError, Error, Explain, KeyVersion, LoginOptions,
     OpenPgpKey, Token, Uri, Usage, certificate::Builder,
@@ -37,38 +37,6 @@ fn limit() -> Duration {
         Module::Kryoptic => 1500,
         Module::Tpm => 5000,
     })
-}
-
-/// What the module does to a function, and whether that is possible at all.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Fault {
-    Error,
-    Removed,
-    Locked,
-    Hang,
-    Flip,
-    Short,
-}
-
-const FAULTS: [Fault; 6] = [Fault::Error, Fault::Removed, Fault::Locked, Fault::Hang, Fault::Flip, Fault::Short];
-
-impl Fault {
-    fn order(self, function: &str) -> String {
-        match self {
-            // CKR_GENERAL_ERROR, CKR_DEVICE_REMOVED, CKR_PIN_LOCKED
-            Self::Error => format!("fail {function} 5\n"),
-            Self::Removed => format!("fail {function} 50\n"),
-            Self::Locked => format!("fail {function} 164\n"),
-            Self::Hang => format!("hang {function}\n"),
-            Self::Flip => format!("flip {function}\n"),
-            Self::Short => format!("short {function}\n"),
-        }
-    }
-
-    fn is_for(self, function: &str) -> bool {
-        let writes = ["C_Sign", "C_Decrypt", "C_GetAttributeValue"].contains(&function);
-        !matches!(self, Self::Flip | Self::Short) || writes
-    }
 }
 
 /// What came of it.
@@ -260,7 +228,7 @@ fn every_function_with_every_fault() {
             let (outcome, functions) = tell(story, "");
             assert_eq!(outcome, Outcome::Right, "{name} with a sound module");
             for function in functions.iter().filter(|function| (*function == "C_CloseSession") == closing) {
-                for fault in FAULTS.into_iter().filter(|fault| fault.is_for(function)) {
+                for fault in Fault::PROMPT.into_iter().filter(|fault| fault.is_for(function)) {
                     let (outcome, called) = tell(story, &fault.order(function));
                     assert!(called.contains(function), "{name} does not come to {function}");
                     println!("{name:<5} {function:<20} {:<8} {outcome}", format!("{fault:?}"));

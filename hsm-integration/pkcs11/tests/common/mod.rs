@@ -10,6 +10,7 @@
 )]
 
 pub(crate) mod fault;
+pub(crate) mod faulty;
 pub(crate) mod raw;
 
 mod module;

@@ -7,7 +7,10 @@
  *   flip C_Sign         call, then turn one bit of what the call wrote
  *   flip C_Sign 3309    the same if it wrote so many bytes
  *   short C_Sign        call, then report one byte less
+ *   late C_Sign         wait until the order is gone, then call
  *   first 7             fail and hang only calls whose first word, slot or session, is this
+ *   from 3              not before the third call of a function in this process
+ *   only 3              at the third call of a function in this process, and at no other
  *   long C_GetAttributeValue  call, then claim 2^63 bytes where a length was asked for
  *   flags 262144        set these bits in CK_TOKEN_INFO.flags
  *   clock 1             claim a clock in CK_TOKEN_INFO that shows no time
@@ -101,19 +104,22 @@ static int ordered(const char *order, const char *name, word *value) {
 static word call(int index, word a, word b, word c, word d, word e, word f, word g, word h) {
     const char *path = getenv("FAULT_LOG");
     FILE *log = path ? fopen(path, "a") : NULL;
-    word value = 0, result;
+    static word calls[ALL_FUNCTIONS];
+    word number = __atomic_add_fetch(&calls[index], 1, __ATOMIC_RELAXED), value = 0, result;
     if (log) {
         fprintf(log, "%s\n", NAMES[index]);
         fclose(log);
     }
-    int meant = !ordered("first", NULL, &value) || value == a;
+    int turn = (!ordered("from", NULL, &value) || number >= value) && (!ordered("only", NULL, &value) || number == value);
+    int meant = turn && (!ordered("first", NULL, &value) || value == a);
     if (meant && ordered("fail", NAMES[index], &value)) return value;
     if (meant && ordered("hang", NAMES[index], &value)) {
         while (ordered("hang", NAMES[index], &value)) usleep(10000);
         return 6; /* CKR_FUNCTION_FAILED */
     }
+    while (meant && ordered("late", NAMES[index], &value)) usleep(10000);
     result = real->functions[index](a, b, c, d, e, f, g, h);
-    if (result != 0) return result;
+    if (result != 0 || !turn) return result;
     if (index == GET_TOKEN_INFO && ordered("flags", NULL, &value)) ((struct token_info *)b)->flags |= value;
     if (index == GET_TOKEN_INFO && ordered("clock", NULL, &value)) {
         ((struct token_info *)b)->flags |= CLOCK_ON_TOKEN;
