@@ -136,6 +136,9 @@ impl LoggedIn {
             let handle =
                 key::public_handle(session, &key)?.ok_or_else(|| KeyError::NoPublicHalf { key: key.uri.clone() })?;
             let asked: &[AttributeType] = match public {
+                PublicKey::MlDsa65(_) | PublicKey::MlKem768(_) => {
+                    return Err(BackupError::Half { algorithm: public.algorithm() });
+                }
                 PublicKey::Rsa { .. } => &[AttributeType::Modulus, AttributeType::PublicExponent],
                 _ => &[AttributeType::EcParams, AttributeType::EcPoint],
             };

@@ -138,9 +138,12 @@ impl LoggedIn {
     /// Until then nothing here signs or opens with it.
     ///
     /// # Errors
-    /// As for [`LoggedIn::generate`]; [`BackupError::CannotWrap`] when the token has no way to let it go, then the key is
+    /// As for [`LoggedIn::generate`]; [`BackupError::Half`] for a half of a composite key; [`BackupError::CannotWrap`] when the token has no way to let it go, then the key is
     /// destroyed again.
     pub fn generate_for_backup(&self, algorithm: Algorithm, label: &str, id: &[u8]) -> Result<NewKey, BackupError> {
+        if matches!(algorithm, Algorithm::MlDsa65 | Algorithm::MlKem768) {
+            return Err(BackupError::Half { algorithm: algorithm.to_string() });
+        }
         let wrapping = assert_wraps(self.token())?;
         let made = self.generate_so(algorithm, label, id, Confinement::AfterBackup)?;
         // No list says which kinds of keys a token wraps, so it is tried before anything is built on the key.

@@ -4,6 +4,7 @@
 //! seen. Each slot is looked at by itself and within the deadline, so that a broken one hides no other.
 
 mod finding;
+mod halves;
 mod object;
 
 pub use finding::Finding;

@@ -7,7 +7,7 @@ mod judge;
 
 pub(crate) use curve::{ED25519_PARAMS, P256_PARAMS, P384_PARAMS, X25519_PARAMS};
 pub use error::KeyError;
-pub(crate) use half::{bind_half, find_half, find_public_half};
+pub(crate) use half::{bind_half, find_half, find_halves, find_public_half, public_of_other};
 
 use crate::{
     OpenPgpKey,
@@ -191,8 +191,8 @@ pub(crate) fn public_handle(session: &Session, key: &PrivateKey) -> Result<Optio
         // Some tools give every key the same id: then the label decides too.
         candidates = find(session, ObjectClass::PUBLIC_KEY, label, id)?;
     }
-    if candidates.len() > 1 {
-        // The two halves of a composite key share both.
+    if candidates.len() > 1 || half::counterpart(key.kind).is_some() {
+        // The two halves of a composite key share both, and one of two public halves may be missing.
         candidates = half::of_kinds(session, &key.uri, candidates, &[key.kind])?;
     }
     match candidates.as_slice() {
@@ -275,7 +275,7 @@ pub(crate) fn read_public(session: &Session, uri: &Uri, handle: ObjectHandle) ->
     if kind == KeyType::RSA {
         return read_rsa(session, uri, handle);
     }
-    if [KeyType::ML_DSA, KeyType::ML_KEM].contains(&kind) {
+    if half::LATTICES.contains(&kind) {
         return half::read_lattice(session, uri, handle, kind).map(Some);
     }
     let (mut params, mut point) = (Vec::new(), Vec::new());

@@ -16,8 +16,8 @@ use cryptoki::{
     object::{Attribute, AttributeType, CertificateType, ObjectClass},
 };
 use openpgp_pkcs11::{
-    Algorithm, Deadlines, Explain, Finding, Inventory, LoginOptions, ObjectInventory, ObjectType, SlotInventory, Token,
-    Uri, inventory, slots,
+    Algorithm, Composite, Deadlines, Explain, Finding, Inventory, LoginOptions, ObjectInventory, ObjectType, PublicKey,
+    SlotInventory, Token, Uri, inventory, slots,
 };
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,9 @@ fn object<'a>(slot: &'a SlotInventory, class: ObjectType, label: &str) -> &'a Ob
 fn a_sound_token_has_no_findings() {
     with_module("a_sound_token_has_no_findings", |bench| {
         let token = bench.logged_in("home");
-        let algorithms = bench.module.offers();
+        // Halves of composite keys are none without each other.
+        let half = |algorithm| matches!(algorithm, Algorithm::MlDsa65 | Algorithm::MlKem768);
+        let algorithms: Vec<_> = bench.module.offers().into_iter().filter(|(algorithm, _)| !half(*algorithm)).collect();
         for (id, (algorithm, _)) in (1..).zip(&algorithms) {
             generate(&token, *algorithm, algorithm.as_str(), id);
         }
@@ -269,4 +271,124 @@ fn the_list_has_an_end() {
         assert_eq!(seen.objects.len(), 256);
         assert_eq!(seen.findings, [Finding::More { class: "data", listed: 256 }]);
     });
+}
+
+/// What is listed of a class by this label: algorithm, composite key, what is wrong.
+fn listed(slot: &SlotInventory, class: ObjectType, label: &str) -> Vec<(String, Option<Composite>, Vec<&'static str>)> {
+    let named = slot.objects.iter().filter(|object| object.class == class && object.uri.object() == Some(label));
+    let mut listed: Vec<_> = named
+        .map(|object| {
+            let ids = object.findings.iter().map(|finding| finding.explain().id).collect();
+            (object.algorithm.clone(), object.half_of, ids)
+        })
+        .collect();
+    listed.sort_by(|one, other| (&one.0, &one.2).cmp(&(&other.0, &other.2)));
+    listed
+}
+
+#[test]
+fn a_composite_key_is_one_key_of_two_halves() {
+    with_this_module(
+        Module::Kryoptic,
+        "a_composite_key_is_one_key_of_two_halves",
+        |_, _| (),
+        |bench| {
+            let token = bench.logged_in("home");
+            for (composite, label, id) in
+                [(Composite::MlDsa65Ed25519, "seal", 1), (Composite::MlKem768X25519, "open", 2)]
+            {
+                token.generate_composite(composite, label, &[id]).unwrap();
+            }
+            generate(&token, Algorithm::Ed25519, "single", 3);
+            let all = look(&bench.uri("home"));
+            assert!(all.is_sound(), "{all:#?}");
+            let seen = slot(&all, "home");
+            for class in [ObjectType::Private, ObjectType::Public] {
+                let halves = |composite, one: &str, two: &str| {
+                    [one, two].map(|half| (half.to_owned(), Some(composite), Vec::<&str>::new())).to_vec()
+                };
+                assert_eq!(listed(seen, class, "seal"), halves(Composite::MlDsa65Ed25519, "Ed25519", "ML-DSA-65"));
+                assert_eq!(listed(seen, class, "open"), halves(Composite::MlKem768X25519, "ML-KEM-768", "X25519"));
+                assert_eq!(listed(seen, class, "single"), [("Ed25519".to_owned(), None, vec![])]);
+            }
+            let lattice = |object: &&ObjectInventory| matches!(object.public, Some(PublicKey::MlDsa65(_)));
+            assert_eq!(
+                seen.objects.iter().filter(lattice).count(),
+                2,
+                "a private half has the public half of its type"
+            );
+
+            // Without login, the public halves are one key too.
+            drop(token);
+            let all = look(&bench.uri("home"));
+            assert!(all.is_sound() && slot(&all, "home").objects.len() == 5, "{all:#?}");
+        },
+    );
+}
+
+#[test]
+fn halves_that_make_no_composite_key_are_found() {
+    with_this_module(
+        Module::Kryoptic,
+        "halves_that_make_no_composite_key_are_found",
+        |_, _| (),
+        |bench| {
+            let token = bench.logged_in("home");
+            let session = raw_session(token.token());
+            // Renames the key of one label, so that two keys share label and id.
+            let rename = |from: &str, label: &str, id: u8| {
+                let found = session.find_objects(&[Attribute::Label(from.into())]).unwrap();
+                assert_eq!(found.len(), 2);
+                for object in found {
+                    session
+                        .update_attributes(object, &[Attribute::Label(label.into()), Attribute::Id(vec![id])])
+                        .unwrap();
+                }
+            };
+            generate(&token, Algorithm::MlKem768, "lone", 1);
+            for (one, two, label, id) in [
+                (Algorithm::Ed25519, Algorithm::Ed25519, "twins", 2),
+                (Algorithm::Ed25519, Algorithm::MlKem768, "crossed", 3),
+                (Algorithm::MlDsa65, Algorithm::MlDsa65, "lattices", 4),
+            ] {
+                generate(&token, one, label, id);
+                generate(&token, two, "other", 99);
+                rename("other", label, id);
+            }
+            // A third key by the name of a composite one.
+            token.generate_composite(Composite::MlDsa65Ed25519, "seal", &[5]).unwrap();
+            generate(&token, Algorithm::P256, "other", 99);
+            rename("other", "seal", 5);
+            // One public half of a composite key is gone.
+            token.generate_composite(Composite::MlDsa65Ed25519, "torn", &[6]).unwrap();
+            let public = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Label("torn".into())];
+            let is_edwards = |object| {
+                let asked = session.get_attributes(object, &[AttributeType::KeyType]).unwrap();
+                asked == [Attribute::KeyType(cryptoki::object::KeyType::EC_EDWARDS)]
+            };
+            let gone = session.find_objects(&public).unwrap().into_iter().find(|&object| is_edwards(object)).unwrap();
+            session.destroy_object(gone).unwrap();
+
+            let all = look(&bench.uri("home"));
+            let seen = slot(&all, "home");
+            let (half, two) = ("HSM-HALF-KEY", "HSM-TWO-KEYS");
+            let one = |algorithm: &str, ids: &[&'static str]| (algorithm.to_owned(), None, ids.to_vec());
+            for class in [ObjectType::Private, ObjectType::Public] {
+                assert_eq!(listed(seen, class, "lone"), [one("ML-KEM-768", &[half])]);
+                assert_eq!(listed(seen, class, "twins"), [one("Ed25519", &[two, two]), one("Ed25519", &[two, two])]);
+                let crossed = [one("Ed25519", &[two, two]), one("ML-KEM-768", &[two, two, half])];
+                assert_eq!(listed(seen, class, "crossed"), crossed);
+                assert_eq!(listed(seen, class, "lattices"), vec![one("ML-DSA-65", &[two, two, half]); 2]);
+                let third =
+                    [one("Ed25519", &[two, two]), one("ML-DSA-65", &[two, two, half]), one("P-256", &[two, two])];
+                assert_eq!(listed(seen, class, "seal"), third);
+            }
+            let torn = listed(seen, ObjectType::Private, "torn");
+            assert!(torn.iter().all(|(_, composite, _)| *composite == Some(Composite::MlDsa65Ed25519)), "{torn:?}");
+            assert!(torn.iter().any(|(_, _, ids)| ids == &["HSM-NO-PUBLIC"]), "{torn:?}");
+            assert_eq!(listed(seen, ObjectType::Public, "torn"), [one("ML-DSA-65", &[half])]);
+            let words = object(seen, ObjectType::Private, "lone").findings[0].to_string();
+            assert_eq!(words, "half of ML-KEM-768+X25519: its other half is not here under this label and id");
+        },
+    );
 }

@@ -10,10 +10,11 @@
 
 mod common;
 
-use common::{fault::*, *};
+use common::{fault::*, raw::*, *};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use openpgp_pkcs11::{
-    Algorithm, Contents, DestroyError, Explain, GenerateError, KeyError, Kind, LoginOptions, PinError, PinState, Token,
-    Uri, initialise_slot, initialise_token, reset_token, secrecy::SecretString, slots,
+    Algorithm, Composite, Contents, DestroyError, Explain, GenerateError, KeyError, Kind, LoginOptions, PinError,
+    PinState, Token, Uri, initialise_slot, initialise_token, reset_token, secrecy::SecretString, slots,
 };
 
 const SO_PIN: &str = "demo-so-pin";
@@ -263,4 +264,124 @@ fn a_key_that_is_not_gone_is_found_out() {
         faulty.order("");
         destroy().unwrap();
     });
+}
+
+/// Objects of this class and name: types of their keys.
+fn kinds(token: &openpgp_pkcs11::LoggedIn, class: ObjectClass, label: &str) -> Vec<KeyType> {
+    let session = raw_session(token.token());
+    let found = session.find_objects(&[Attribute::Class(class), Attribute::Label(label.into())]).unwrap();
+    let kind = |object| match session.get_attributes(object, &[AttributeType::KeyType]).unwrap()[..] {
+        [Attribute::KeyType(kind)] => kind,
+        _ => panic!("no type"),
+    };
+    found.into_iter().map(kind).collect()
+}
+
+#[test]
+fn both_halves_of_a_composite_key_are_destroyed() {
+    with_this_module(
+        Module::Kryoptic,
+        "both_halves_of_a_composite_key_are_destroyed",
+        |_, _| (),
+        |bench| {
+            let token = bench.logged_in("home");
+            let name = token.token().uri().clone();
+            for (composite, label, id) in [
+                (Composite::MlDsa65Ed25519, "seal", 1),
+                (Composite::MlKem768X25519, "open", 2),
+                (Composite::MlDsa65Ed25519, "other", 3),
+            ] {
+                token.generate_composite(composite, label, &[id]).unwrap();
+            }
+            generate(&token, Algorithm::Ed25519, "single", 4);
+            for (at, uri) in [(1, name.with_object("seal")), (2, name.with_id(&[2]))] {
+                let found = token.find_key(&uri).unwrap();
+                assert!(found.is_composite() && found.public().is_some() && found.public_pq().is_some());
+                found.destroy().unwrap();
+                assert_eq!(token.contents().unwrap(), Contents::Objects(4 * (3 - at) + 2));
+                assert!(matches!(token.find_key(&uri), Err(KeyError::NotFound { .. })));
+            }
+            // The name is free again, and nothing else was touched.
+            let again = token.generate_composite(Composite::MlDsa65Ed25519, "seal", &[1]).unwrap();
+            assert!(!token.find_key(&name.with_object("single")).unwrap().is_composite());
+            assert_eq!(kinds(&token, ObjectClass::PRIVATE_KEY, "other").len(), 2);
+
+            // Interrupted between the private halves: what is left is found by the same name, public halves included.
+            let session = raw_session(token.token());
+            let edwards = [Attribute::KeyType(KeyType::EC_EDWARDS), Attribute::Label("seal".into())];
+            let half =
+                session.find_objects(&[&edwards[..], &[Attribute::Class(ObjectClass::PRIVATE_KEY)]].concat()).unwrap();
+            session.destroy_object(half[0]).unwrap();
+            let found = token.find_key(&again.uri).unwrap();
+            assert!(!found.is_composite());
+            found.destroy().unwrap();
+            assert_eq!(token.contents().unwrap(), Contents::Objects(4 + 2));
+
+            // A composite key without one of its public halves is destroyed all the same.
+            let torn = token.generate_composite(Composite::MlDsa65Ed25519, "seal", &[1]).unwrap();
+            let half =
+                session.find_objects(&[&edwards[..], &[Attribute::Class(ObjectClass::PUBLIC_KEY)]].concat()).unwrap();
+            session.destroy_object(half[0]).unwrap();
+            let found = token.find_key(&torn.uri).unwrap();
+            assert_eq!((found.public(), found.public_pq().is_some()), (None, true));
+            found.destroy().unwrap();
+            assert_eq!(token.contents().unwrap(), Contents::Objects(4 + 2));
+        },
+    );
+}
+
+#[test]
+fn two_keys_of_one_name_are_no_composite_key_to_destroy() {
+    with_this_module(
+        Module::Kryoptic,
+        "two_keys_of_one_name_are_no_composite_key_to_destroy",
+        |_, _| (),
+        |bench| {
+            let token = bench.logged_in("home");
+            let session = raw_session(token.token());
+            for (one, two, label, id) in [
+                (Algorithm::Ed25519, Algorithm::Ed25519, "twins", 1),
+                (Algorithm::Ed25519, Algorithm::MlKem768, "crossed", 2),
+            ] {
+                generate(&token, one, label, id);
+                generate(&token, two, "moved", 99);
+                for object in session.find_objects(&[Attribute::Label("moved".into())]).unwrap() {
+                    session
+                        .update_attributes(object, &[Attribute::Label(label.into()), Attribute::Id(vec![id])])
+                        .unwrap();
+                }
+                let error = token.find_key(&token.token().uri().with_object(label)).unwrap_err();
+                assert!(matches!(&error, KeyError::TwoKeys { found, .. } if found.len() == 2), "{error}");
+            }
+            // One label for halves of two ids is two keys.
+            generate(&token, Algorithm::Ed25519, "split", 3);
+            generate(&token, Algorithm::MlDsa65, "moved", 4);
+            for object in session.find_objects(&[Attribute::Label("moved".into())]).unwrap() {
+                session.update_attributes(object, &[Attribute::Label("split".into())]).unwrap();
+            }
+            let error = token.find_key(&token.token().uri().with_object("split")).unwrap_err();
+            assert!(matches!(&error, KeyError::TwoKeys { .. }), "{error}");
+            assert_eq!(token.contents().unwrap(), Contents::Objects(12));
+        },
+    );
+}
+
+#[test]
+fn the_halves_of_a_split_key_are_destroyed_one_by_one() {
+    with_this_module(
+        Module::Kryoptic,
+        "the_halves_of_a_split_key_are_destroyed_one_by_one",
+        |_, _| (),
+        |bench| {
+            let [home, second] = ["home", "second"].map(|label| bench.logged_in(label));
+            generate(&home, Algorithm::Ed25519, "seal", 1);
+            generate(&second, Algorithm::MlDsa65, "seal", 1);
+            for token in [&home, &second] {
+                let found = token.find_key(&token.token().uri().with_object("seal")).unwrap();
+                assert!(!found.is_composite() && found.public().is_some());
+                found.destroy().unwrap();
+                assert_eq!(token.contents().unwrap(), Contents::Empty);
+            }
+        },
+    );
 }

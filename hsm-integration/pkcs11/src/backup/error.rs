@@ -20,6 +20,12 @@ pub enum BackupError {
         /// What the token says.
         state: &'static str,
     },
+    /// Half of a composite key.
+    #[error("{algorithm} is half of a composite key, and halves are not carried")]
+    Half {
+        /// The algorithm.
+        algorithm: String,
+    },
     /// First and second token are the same.
     #[error("a copy on the same token {token} is no backup")]
     SameToken {
@@ -122,6 +128,11 @@ impl Explain for BackupError {
                 "HSM-KEY-NOT-FOR-BACKUP",
                 Kind::Refused,
                 "make a second key on the second token, and let both be recipients",
+            ),
+            Self::Half { .. } => (
+                "HSM-NO-HALF-BACKUP",
+                Kind::Refused,
+                "nothing was made; the backup of a composite key is a second composite key, and both are recipients",
             ),
             Self::SameToken { .. } => ("HSM-SAME-TOKEN", Kind::Usage, "name another token"),
             Self::NotOffered { .. } | Self::CannotWrap { .. } => (

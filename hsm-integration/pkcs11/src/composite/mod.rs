@@ -39,6 +39,9 @@ pub enum Composite {
 }
 
 impl Composite {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::MlDsa65Ed25519, Self::MlKem768X25519];
+
     /// The name in RFC 9980 section 2.2.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -81,7 +84,7 @@ impl FromStr for Composite {
     type Err = GenerateError;
 
     fn from_str(text: &str) -> Result<Self, GenerateError> {
-        [Self::MlDsa65Ed25519, Self::MlKem768X25519]
+        Self::ALL
             .into_iter()
             .find(|composite| composite.word() == text)
             .ok_or_else(|| GenerateError::Algorithm { name: text.to_owned() })

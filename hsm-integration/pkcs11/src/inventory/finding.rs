@@ -1,6 +1,7 @@
 //! What can be wrong with a token and its objects.
 
 use crate::{
+    composite::Composite,
     device::DeviceError,
     error::{Explain, Explanation, Kind},
     key::RSA_BITS,
@@ -54,6 +55,12 @@ pub enum Finding {
     /// No private half beside a public key, and the user is logged in.
     #[error("the public key has no private half beside it")]
     NoPrivateHalf,
+    /// A post-quantum half, and the other half of the composite key is not under its label and id.
+    #[error("half of {composite}: its other half is not here under this label and id")]
+    NoOtherHalf {
+        /// The composite key.
+        composite: Composite,
+    },
     /// A key type or curve that is not known here.
     #[error("a key of a type that is not used here: {algorithm}")]
     UnknownType {
@@ -147,6 +154,11 @@ impl Explain for Finding {
             Self::Nameless => ("HSM-KEY-NAMELESS", Kind::Refused, "give it a label with the maker's tool"),
             Self::NoPublicHalf => ("HSM-NO-PUBLIC", Kind::Missing, "write the public half beside it, with the same id"),
             Self::NoPrivateHalf => ("HSM-NO-PRIVATE", Kind::Missing, "remove it, if its private half is gone for good"),
+            Self::NoOtherHalf { .. } => (
+                "HSM-HALF-KEY",
+                Kind::Missing,
+                "right where the other half is in another token (`key_pq`), which is weaker; else make both halves anew",
+            ),
             Self::UnknownType { .. } => ("HSM-KEY-ALGORITHM", Kind::Refused, "it is not for this program"),
             Self::AlwaysPin => ("HSM-KEY-ALWAYS-PIN", Kind::Refused, "make a key that the login is enough for"),
             Self::Malformed { .. } => {

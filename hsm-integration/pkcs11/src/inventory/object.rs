@@ -1,7 +1,8 @@
 //! The objects of one token.
 
-use super::Finding;
+use super::{Finding, halves};
 use crate::{
+    composite::Composite,
     device::DeviceError,
     key::{KeyError, read_public},
     open::object_uri,
@@ -9,7 +10,7 @@ use crate::{
     uri::{ObjectType, Uri},
 };
 use cryptoki::{
-    object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
+    object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
     session::Session,
 };
 
@@ -56,12 +57,16 @@ pub struct ObjectInventory {
     pub algorithm: String,
     /// The public key, for public keys and for private keys whose public half is beside them.
     pub public: Option<PublicKey>,
+    /// The composite key that this is a half of: the other half lies beside it.
+    pub half_of: Option<Composite>,
     /// What it may be used for, in the words of the standard without `CKA_`, small letters.
     pub usages: Vec<&'static str>,
     /// How it is kept.
     pub flags: Flags,
     /// What is wrong with it.
     pub findings: Vec<Finding>,
+    /// `CKA_KEY_TYPE`; `None` where there is none or it cannot be read.
+    pub(super) kind: Option<KeyType>,
 }
 
 /// All objects that the session sees, and what is wrong with the list itself.
@@ -79,8 +84,8 @@ pub(super) fn list(session: &Session, token: &Uri, logged_in: bool) -> (Vec<Obje
             Err(source) => findings.push(Finding::Unread { what: of_class(kind), source }),
         }
     }
-    pair(&mut objects, logged_in);
-    name(&mut objects);
+    halves::pair(&mut objects, logged_in);
+    halves::name(&mut objects);
     (objects, findings)
 }
 
@@ -100,10 +105,7 @@ fn handles(session: &Session, class: ObjectClass) -> Result<Vec<ObjectHandle>, D
 }
 
 fn read(session: &Session, token: &Uri, class: ObjectType, handle: ObjectHandle) -> ObjectInventory {
-    let uri = object_uri(token, class, None, None);
-    let (algorithm, flags) = (String::new(), Flags::default());
-    let mut object =
-        ObjectInventory { uri, class, algorithm, public: None, usages: Vec::new(), flags, findings: Vec::new() };
+    let mut object = ObjectInventory::new(token, class);
     match session.get_attributes(handle, wanted(class)) {
         Ok(attributes) => object.take(token, attributes),
         Err(error) => object.findings.push(Finding::Unread { what: "the object", source: error.into() }),
@@ -161,13 +163,27 @@ fn wanted(class: ObjectType) -> &'static [AttributeType] {
 }
 
 impl ObjectInventory {
+    fn new(token: &Uri, class: ObjectType) -> Self {
+        Self {
+            uri: object_uri(token, class, None, None),
+            class,
+            algorithm: String::new(),
+            public: None,
+            half_of: None,
+            usages: Vec::new(),
+            flags: Flags::default(),
+            findings: Vec::new(),
+            kind: None,
+        }
+    }
+
     fn take(&mut self, token: &Uri, attributes: Vec<Attribute>) {
         let (mut label, mut id) = (None, None);
         for attribute in attributes {
             match attribute {
                 Attribute::Label(value) => label = Some(value),
                 Attribute::Id(value) => id = Some(value),
-                Attribute::KeyType(value) => self.algorithm = value.to_string(),
+                Attribute::KeyType(value) => (self.kind, self.algorithm) = (Some(value), value.to_string()),
                 Attribute::CertificateType(value) => self.algorithm = value.to_string(),
                 Attribute::Private(value) => self.flags.private = Some(value),
                 Attribute::Sensitive(value) => self.flags.sensitive = Some(value),
@@ -238,69 +254,4 @@ impl ObjectInventory {
         }
         self.findings.extend(findings);
     }
-}
-
-/// Finds the halves that belong together: same id, else same label.
-fn pair(objects: &mut [ObjectInventory], logged_in: bool) {
-    let names = |wanted: ObjectType| -> Vec<(Uri, Option<PublicKey>, String, Vec<Finding>)> {
-        let of_class = objects.iter().filter(|object| object.class == wanted);
-        of_class
-            .map(|object| {
-                (object.uri.clone(), object.public.clone(), object.algorithm.clone(), object.findings.clone())
-            })
-            .collect()
-    };
-    let (public, private) = (names(ObjectType::Public), names(ObjectType::Private));
-    for object in objects.iter_mut() {
-        match object.class {
-            ObjectType::Private => match public.iter().find(|(uri, ..)| belong_together(&object.uri, uri)) {
-                Some((_, public, algorithm, findings)) => {
-                    (object.public, object.algorithm) = (public.clone(), algorithm.clone());
-                    // What is wrong with the numbers is wrong with both halves.
-                    object.findings.extend(findings.iter().filter(|finding| finding.is_of_numbers()).cloned());
-                }
-                None => object.findings.push(Finding::NoPublicHalf),
-            },
-            ObjectType::Public if logged_in && !private.iter().any(|(uri, ..)| belong_together(&object.uri, uri)) => {
-                object.findings.push(Finding::NoPrivateHalf);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Finding {
-    fn is_of_numbers(&self) -> bool {
-        matches!(self, Self::RsaBits { .. } | Self::UnknownType { .. })
-    }
-}
-
-fn belong_together(one: &Uri, other: &Uri) -> bool {
-    match (one.id(), other.id()) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.object().is_some() && one.object() == other.object(),
-    }
-}
-
-/// Finds objects of one class that share a name, or have none.
-fn name(objects: &mut [ObjectInventory]) {
-    let names: Vec<(ObjectType, Uri)> = objects.iter().map(|object| (object.class, object.uri.clone())).collect();
-    for object in objects.iter_mut().filter(|object| is_key(object.class)) {
-        let of_class = || names.iter().filter(|(class, _)| *class == object.class).map(|(_, uri)| uri);
-        let labels = object.uri.object().map(|label| of_class().filter(|uri| uri.object() == Some(label)).count());
-        let ids = object.uri.id().map(|id| of_class().filter(|uri| uri.id() == Some(id)).count());
-        let nameless = labels.is_none() && ids.is_none();
-        for (what, count) in [("label", labels), ("id", ids)] {
-            if let Some(count) = count.filter(|&count| count > 1) {
-                object.findings.push(Finding::NotAlone { what, count });
-            }
-        }
-        if nameless {
-            object.findings.push(Finding::Nameless);
-        }
-    }
-}
-
-fn is_key(class: ObjectType) -> bool {
-    matches!(class, ObjectType::Private | ObjectType::Public | ObjectType::SecretKey)
 }

@@ -52,6 +52,47 @@ pub(crate) fn find_half(
     }
 }
 
+/// The private keys that `uri` names when they are the two halves of one composite key: that of the elliptic curve first.
+pub(crate) fn find_halves(session: &Session, token: &Uri, uri: &Uri) -> Result<Option<[PrivateKey; 2]>, KeyError> {
+    let handles = find(session, ObjectClass::PRIVATE_KEY, uri.object().map(str::as_bytes), uri.id())?;
+    let [one, two] = handles.as_slice() else { return Ok(None) };
+    let (one, two) = (describe(session, token, *one)?, describe(session, token, *two)?);
+    if !one.has_names_of(uri) || (&one.label, &one.id) != (&two.label, &two.id) {
+        return Ok(None);
+    }
+    Ok(match counterpart(one.kind) {
+        Some(kind) if kind == two.kind && LATTICES.contains(&kind) => Some([one, two]),
+        Some(kind) if kind == two.kind => Some([two, one]),
+        _ => None,
+    })
+}
+
+/// The public half of the other half of a composite key, by both names of `key`: what is left when that private half is gone.
+pub(crate) fn public_of_other(session: &Session, key: &PrivateKey) -> Result<Option<ObjectHandle>, KeyError> {
+    let Some(kind) = counterpart(key.kind).filter(|_| !key.label.is_empty() && !key.id.is_empty()) else {
+        return Ok(None);
+    };
+    let named = find(session, ObjectClass::PUBLIC_KEY, Some(&key.label), Some(&key.id))?;
+    match of_kinds(session, &key.uri, named, &[kind])?.as_slice() {
+        [handle] => Ok(Some(*handle)),
+        _ => Ok(None),
+    }
+}
+
+/// Types of post-quantum halves.
+pub(super) const LATTICES: [KeyType; 2] = [KeyType::ML_DSA, KeyType::ML_KEM];
+
+/// The type of the other half, for types that halves of composite keys have.
+pub(super) fn counterpart(kind: KeyType) -> Option<KeyType> {
+    [(KeyType::EC_EDWARDS, KeyType::ML_DSA), (KeyType::EC_MONTGOMERY, KeyType::ML_KEM)].into_iter().find_map(
+        |(classical, post_quantum)| match kind {
+            _ if kind == classical => Some(post_quantum),
+            _ if kind == post_quantum => Some(classical),
+            _ => None,
+        },
+    )
+}
+
 /// The public key of this algorithm that `uri` names, found without login.
 pub(crate) fn find_public_half(
     session: &Session,
