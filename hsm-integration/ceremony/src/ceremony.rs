@@ -1,7 +1,7 @@
 //! A ceremony that is being held: the plan, what it is bound to, the people, the record, and the tokens that are open.
 
 use crate::binding::Binding;
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, spoken};
 use crate::made::Made;
 use crate::people::Role;
 use crate::plan::{Name, Plan, Reviewed};
@@ -10,12 +10,16 @@ use jiff::Timestamp;
 use openpgp_pkcs11::{Deadlines, KeyVersion, LoggedIn, Uri};
 use openssl::sha::sha256;
 use pouch_cli::explain;
-use pouch_console::{Exit, Failure, escape};
+use pouch_console::{Exit, Failure};
 use pouch_format::{Profile, Sha256Digest};
 use pouch_platform::Dir;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+/// How a question ends that has one good answer.
+const YES: &str = "Type Yes to go on:";
+/// What the record says of an answer that was none of those expected.
+const ANOTHER: &str = "(another answer)";
 /// Longest answer that is taken, in bytes.
 const MAX_ANSWER: usize = 500;
 /// Largest file that a ceremony reads, in bytes.
@@ -82,6 +86,7 @@ impl<'d> Ceremony<'d> {
             same_ceremony(&dir, &reading, &reviewed, mode)?;
             let mut made = Made::of(&reading.lines);
             made.goes_on_with(tool);
+            same_record(&reading, dialog)?;
             let event = match reading.lines.is_empty() {
                 // Interrupted before the first line was whole.
                 true => Some(begin),
@@ -126,6 +131,18 @@ impl<'d> Ceremony<'d> {
 
     /// Asks for a line, and writes question and answer down.
     pub(crate) fn ask(&mut self, role: Role, question: &str, example: &str) -> Result<String, Failure> {
+        self.ask_noting(role, question, example, |_| true)
+    }
+
+    /// Asks for a line. Of an answer that is none of the expected ones the record says only that: it may be a PIN that was typed
+    /// at the wrong moment.
+    pub(crate) fn ask_noting(
+        &mut self,
+        role: Role,
+        question: &str,
+        example: &str,
+        expected: impl FnOnce(&str) -> bool,
+    ) -> Result<String, Failure> {
         let answer = self.dialog.ask(role, question, example)?;
         if answer.len() > MAX_ANSWER {
             let message = format!("the answer has {} bytes; at most {MAX_ANSWER}", answer.len());
@@ -136,18 +153,15 @@ impl<'d> Ceremony<'d> {
             return Ok(answer);
         }
         let (step, question) = (self.step.clone(), question.to_owned());
-        self.write(&Event::Answer { step, role, question, answer: answer.clone() })?;
+        let noted = if expected(&answer) { answer.clone() } else { ANOTHER.to_owned() };
+        self.write(&Event::Answer { step, role, question, answer: noted })?;
         Ok(answer)
     }
 
     /// Goes on only when the person types exactly `Yes`.
     pub(crate) fn confirm(&mut self, role: Role, question: &str) -> Result<(), Failure> {
-        let answer = self.ask(role, &format!("{question}\nType Yes to go on:"), "Yes")?;
-        if answer == "Yes" {
-            return Ok(());
-        }
-        let message = format!("the answer was \"{}\", not \"Yes\"", escape(&answer));
-        Err(Failure::new("CONFIRM", Exit::Usage, message).hint("nothing was done in this step"))
+        let answer = self.ask_noting(role, &format!("{question}\n{YES}"), "Yes", |answer| answer == "Yes")?;
+        if answer == "Yes" { Ok(()) } else { Err(unconfirmed("nothing was done in this step")) }
     }
 
     /// The URI of a token: as it called itself once that is known, else as the binding names it; reached as bound.
@@ -192,6 +206,30 @@ impl<'d> Ceremony<'d> {
             .fact("then", expected)
             .hint("nothing was done; find out who changed it, and put the right file back"))
     }
+}
+
+/// Between two sittings nothing but the paper says that the record is the one that was written.
+fn same_record(reading: &Reading, dialog: &mut dyn Dialog) -> Result<(), Failure> {
+    if reading.lines.is_empty() {
+        return Ok(());
+    }
+    let question = format!(
+        "The ceremony was interrupted after line {} of its record, which has the digest\n{}\n{}\
+         Compare it with the paper of that moment. If nobody could note it, read the record first.\n{YES}",
+        reading.lines.len(),
+        reading.end,
+        spoken(&reading.end.words())
+    );
+    let answer = dialog.ask(Role::Administrator, &question, "Yes")?;
+    if answer == "Yes" {
+        Ok(())
+    } else {
+        Err(unconfirmed("nothing was done; keep the folder as it is, and find out who had it"))
+    }
+}
+
+fn unconfirmed(hint: &str) -> Failure {
+    Failure::new("CONFIRM", Exit::Usage, "the answer was not \"Yes\"").hint(hint)
 }
 
 fn same_ceremony(dir: &Dir, reading: &Reading, reviewed: &Reviewed, mode: Mode) -> Result<(), Failure> {

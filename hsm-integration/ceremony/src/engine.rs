@@ -20,6 +20,17 @@ enum Choice {
 /// The ceremony stopped and can be resumed (`CEREMONY-STOPPED`, or the transcript cannot be written), or it was closed as
 /// failed (`CEREMONY-FAILED`).
 pub fn hold(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
+    let held = sit(ceremony);
+    held.map_err(|failure| if stops(&failure) { to_note(ceremony, failure) } else { failure })
+}
+
+/// What the people note down, and compare when they go on.
+fn to_note(ceremony: &Ceremony<'_>, failure: Failure) -> Failure {
+    let (end, lines) = ceremony.record();
+    failure.fact("note down: lines", lines).fact("digest of the last one", end).fact("in words", end.words())
+}
+
+fn sit(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
     if ceremony.closed {
         return work::close::sign_closed(ceremony);
     }
@@ -98,7 +109,9 @@ fn attempt(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<(), Failure> {
 fn choose(ceremony: &mut Ceremony<'_>, step: &Step) -> Result<Choice, Failure> {
     let offer = if step.optional { "again, exception or close" } else { "again or close; later steps need this one" };
     loop {
-        let answer = ceremony.ask(step.role, &format!("The step failed. Type {offer}:"), "close")?;
+        let answer = ceremony.ask_noting(step.role, &format!("The step failed. Type {offer}:"), "close", |answer| {
+            ["again", "exception", "close"].contains(&answer)
+        })?;
         match (answer.as_str(), step.optional) {
             ("again", _) => return Ok(Choice::Again),
             ("exception", true) => return reason(ceremony, step.role).map(Choice::Exception),

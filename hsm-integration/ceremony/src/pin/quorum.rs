@@ -43,7 +43,12 @@ pub(crate) fn collect(ceremony: &mut Ceremony<'_>, about: &str) -> Result<Secret
     ceremony.dialog.say(&format!("\nThe {about} is held by custodians; {missing} of them are needed.\n"))?;
     for _ in 0..PATIENCE {
         let came = usize::from(people.threshold).saturating_sub(missing).saturating_add(1);
-        let number = ceremony.ask(Role::Administrator, "Which custodian comes? Number:", &came.to_string())?;
+        let number = ceremony.ask_noting(
+            Role::Administrator,
+            "Which custodian comes? Number:",
+            &came.to_string(),
+            |number| number.parse::<u8>().is_ok(),
+        )?;
         let Some(number) = number.parse().ok().filter(|number| (1..=people.custodians).contains(number)) else {
             ceremony.dialog.say(&format!("There are custodians 1 to {}.\n", people.custodians))?;
             continue;

@@ -154,6 +154,11 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
                 ceremony.dialog.ask_pin(Role::Administrator, &question)?
             }
         };
+        let there = open(ceremony, name)?;
+        let contents = there.contents().map_err(explain::hsm)?;
+        let question = format!("ERASED is now: {}\nIn it, as far as is seen without its PIN: {contents}.", there.uri());
+        drop(there);
+        ceremony.confirm(Role::Administrator, &question)?;
         let token = reset_token_within(&uri, module, label, &present, &user_pin.pin, deadlines);
         let token = token.map_err(explain::hsm)?;
         // Its label is another now, by which a further attempt finds it.
