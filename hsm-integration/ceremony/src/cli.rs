@@ -113,6 +113,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: PathBuf,
 
+    /// The plan that was reviewed: also compare its digest, and demand each of its steps.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+
     /// Also print the transcript as text.
     #[arg(long)]
     pub(crate) show: bool,

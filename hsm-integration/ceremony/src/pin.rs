@@ -3,10 +3,12 @@
 mod make;
 mod papers;
 mod quorum;
+mod reshare;
 
 pub(crate) use make::{make, random};
 pub(crate) use papers::show as show_papers;
 pub(crate) use quorum::collect;
+pub(crate) use reshare::reshare;
 
 use crate::ceremony::{Ceremony, missing};
 use crate::people::Role;

@@ -35,6 +35,8 @@ pub enum Work {
     Look(Name),
     /// Whether every custodian still holds right words.
     Papers(Name),
+    /// A user PIN that is made and split anew.
+    Reshare(Name),
     /// PINs of an empty token, and its initialisation.
     Initialise(Name),
     /// A key.
@@ -69,6 +71,7 @@ impl fmt::Display for Work {
             Self::Digests => f.write_str("preflight.digests"),
             Self::Look(name) => write!(f, "token.{name}.look"),
             Self::Papers(name) => write!(f, "token.{name}.papers"),
+            Self::Reshare(name) => write!(f, "token.{name}.reshare"),
             Self::Initialise(name) => write!(f, "token.{name}.initialise"),
             Self::Generate(name) => write!(f, "key.{name}.generate"),
             Self::Backup(name) => write!(f, "key.{name}.backup"),
@@ -94,6 +97,11 @@ pub fn of(plan: &Plan) -> Vec<Step> {
     }
     for name in &plan.papers {
         list.add(Work::Papers(name.clone()), format!("all custodians show their words for token {name}"));
+    }
+    for name in &plan.reshare {
+        let title = format!("make and split the user PIN of token {name} anew");
+        let what = format!("the words that custodians hold for the user PIN of token {name} become void");
+        list.add(Work::Reshare(name.clone()), title).irreversible = Some(what);
     }
     for name in &plan.prove {
         list.add(Work::Prove(name.clone()), format!("prove that the keys of certificate {name} still work"));

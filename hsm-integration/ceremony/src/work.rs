@@ -27,6 +27,7 @@ pub(crate) fn perform(ceremony: &mut Ceremony<'_>, work: &Work) -> Result<Vec<Fa
         Work::Look(name) => token::look(ceremony, name),
         Work::Accept(name) => accept::accept(ceremony, name),
         Work::Papers(name) => crate::pin::show_papers(ceremony, name),
+        Work::Reshare(name) => crate::pin::reshare(ceremony, name),
         Work::Initialise(name) => token::initialise(ceremony, name),
         Work::Generate(name) => key::generate(ceremony, name),
         Work::Backup(name) => key::backup(ceremony, name),

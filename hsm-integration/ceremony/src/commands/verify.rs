@@ -2,6 +2,7 @@
 
 use crate::cli::VerifyArgs;
 use pouch_ceremony::certificate_file;
+use pouch_ceremony::plan::Plan;
 use pouch_ceremony::transcript::{self, Mode, Verdict};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure, Output};
@@ -11,7 +12,10 @@ use serde_json::json;
 pub(crate) fn run(arguments: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
     let signer = certificate_file(&arguments.certificate)?;
     let dir = Dir::open(&arguments.folder).map_err(explain::dir)?;
-    let verdict = transcript::verify(&dir, &signer).map_err(explain::dir)?;
+    let mut verdict = transcript::verify(&dir, &signer).map_err(explain::dir)?;
+    if let Some(plan) = &arguments.plan {
+        verdict.evidence.extend(transcript::against(&verdict.reading, &Plan::load(plan)?));
+    }
     if !verdict.evidence.is_empty() {
         return Err(refused(&verdict));
     }

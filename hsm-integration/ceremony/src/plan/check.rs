@@ -141,11 +141,13 @@ impl Check<'_> {
             };
             self.unless(present.is_none(), field("present_so_pin"), present.unwrap_or_default());
         }
-        for (at, name) in self.plan.papers.iter().enumerate() {
-            let token = self.plan.token.get(name);
-            let split = token.is_some_and(|token| token.state == State::Ready && token.user_pin == Custody::Quorum);
-            let what = format!("\"{name}\" is no token of this plan that is ready and whose user PIN is split");
-            self.unless(split, format!("papers[{at}]"), what);
+        for (list, names) in [("papers", &self.plan.papers), ("reshare", &self.plan.reshare)] {
+            for (at, name) in names.iter().enumerate() {
+                let token = self.plan.token.get(name);
+                let split = token.is_some_and(|token| token.state == State::Ready && token.user_pin == Custody::Quorum);
+                let what = format!("\"{name}\" is no token of this plan that is ready and whose user PIN is split");
+                self.unless(split, format!("{list}[{at}]"), what);
+            }
         }
     }
 

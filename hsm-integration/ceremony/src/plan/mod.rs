@@ -50,6 +50,9 @@ pub struct Plan {
     /// Tokens from before whose custodians must all show that they hold right words, not only as many as are needed.
     #[serde(default)]
     pub papers: Vec<Name>,
+    /// Tokens whose user PIN is made and split anew: a custodian left, or a paper was seen.
+    #[serde(default)]
+    pub reshare: Vec<Name>,
     /// Known certificates whose keys must show that they still work.
     #[serde(default)]
     pub prove: Vec<Name>,

@@ -3,12 +3,14 @@
 //! It holds what was shown, asked, answered, made and refused, and no secret. Its last line says how the ceremony ended; then
 //! the new key signs the whole file. It is also what an interrupted ceremony is resumed from.
 
+mod against;
 mod event;
 mod read;
 mod render;
 mod signature;
 mod verify;
 
+pub use against::against;
 pub use event::{Ending, Event, Fact, Line, Mode};
 pub use read::{Fault, Reading};
 pub use render::render;

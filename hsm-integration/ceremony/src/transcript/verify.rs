@@ -16,6 +16,20 @@ const MAX_FILE: u64 = 16 << 20;
 /// Something that is wrong with a transcript or with what lies beside it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Evidence {
+    /// It is of another plan than the one that was reviewed.
+    #[error("the transcript is of plan {says}, not of plan {given}")]
+    OtherPlan {
+        /// In the first line.
+        says: Sha256Digest,
+        /// Given.
+        given: Sha256Digest,
+    },
+    /// A step of the plan is neither done nor left out on the record.
+    #[error("step {step} of the plan is not in the transcript")]
+    NoStep {
+        /// Its id.
+        step: String,
+    },
     /// The chain.
     #[error(transparent)]
     Chain(Fault),

@@ -35,6 +35,9 @@ fn only_split_pins_of_tokens_from_before_have_papers() {
     assert_eq!(fields("t", &plan), [""; 0]);
     assert_eq!(fields("other", &plan), ["papers[0]"]);
     assert_eq!(fields("t", PLAN), ["papers[0]"]);
+    let anew: Plan = toml::from_str(&format!("reshare = [\"t\", \"other\"]\n{plan}")).unwrap();
+    let found: Vec<_> = problems(&anew).into_iter().map(|problem| problem.field).collect();
+    assert_eq!(found, ["reshare[1]"]);
 }
 
 #[test]
