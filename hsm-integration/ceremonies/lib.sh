@@ -12,6 +12,7 @@
 #   --allow-network     for trying out; is said aloud in the record
 #   --private TTY       with rehearse: the private terminal, as on the day
 #   --unattended        with rehearse: nobody types
+#   --last-try          with run: use a token although one more wrong PIN locks it
 #
 # After an interruption run the same again: what is done is not done twice.
 #
@@ -37,13 +38,14 @@ done
 
 if [ -z "${POUCH_SESSION-}" ]; then
     here=$(cd "$(dirname "$0")" && pwd) tool=$(command -v pouch-ceremony)
-    paper='' records=$PWD/records network='' how='' mode='' binding=''
+    paper='' records=$PWD/records network='' how='' mode='' binding='' last=''
     while [ $# -gt 0 ]; do
         case $1 in
         --tool-sha256) paper=${2:?} && shift ;;
         --records) mkdir -p "${2:?}" && records=$(cd "$2" && pwd) && shift ;;
         --allow-network) network=allowed ;;
         --unattended) how=--unattended ;;
+        --last-try) last=--last-try ;;
         --private) how="--private-terminal ${2:?}" && shift ;;
         rehearse) mode=rehearse && shift && break ;;
         run) mode=run binding=${2:?which binding} && shift 2 && break ;;
@@ -51,6 +53,7 @@ if [ -z "${POUCH_SESSION-}" ]; then
         esac
         shift
     done
+    [ -z "$last" ] || [ "$mode" = run ] || stop "--last-try is for run"
     case $mode/$#/$how in
     rehearse/0/*) ;;
     run/0/*) stop "name at least one MEDIUM for a copy of the record" ;;
@@ -59,7 +62,7 @@ if [ -z "${POUCH_SESSION-}" ]; then
     esac
     plan=$here/plan.toml plan_digest=$(digest "$here/plan.toml")
     place=$records/${here##*/}-$(printf %.16s "$plan_digest")
-    export here tool paper network how mode binding plan plan_digest place
+    export here tool paper network how mode binding last plan plan_digest place
 fi
 rehearsal=$place/rehearsal record=$place/record
 ceremony=$record/ceremony
@@ -151,7 +154,7 @@ session() {
     if [ -f "$ceremony/transcript.jsonl.sig" ]; then
         say "already held: $ceremony"
     else
-        pouch-ceremony run "$plan" --binding "$binding" --output "$ceremony"
+        pouch-ceremony run "$plan" --binding "$binding" --output "$ceremony" ${last:+"$last"}
     fi
     judge verify-transcript "$ceremony"
     judge verify-transcript "$ceremony" --show >"$record/transcript.txt"

@@ -35,6 +35,8 @@ pub struct Ceremony<'d> {
     pub mode: Mode,
     /// How long the tokens may take.
     pub deadlines: Deadlines,
+    /// Whether a user PIN is tried that one more wrong try locks.
+    pub last_try: bool,
     /// The people.
     pub dialog: &'d mut dyn Dialog,
     /// What was done.
@@ -61,6 +63,8 @@ pub struct Occasion {
     pub mode: Mode,
     /// How long the tokens may take to answer.
     pub deadlines: Deadlines,
+    /// Whether a user PIN is tried that one more wrong try locks.
+    pub last_try: bool,
 }
 
 impl<'d> Ceremony<'d> {
@@ -70,7 +74,7 @@ impl<'d> Ceremony<'d> {
     /// The folder holds a ceremony that is closed, of another plan, or altered; or the disk.
     pub fn open(dir: Dir, occasion: Occasion, dialog: &'d mut dyn Dialog) -> Result<Self, Failure> {
         let tool = tool_digest()?;
-        let Occasion { reviewed, binding, binding_digest, mode, deadlines } = occasion;
+        let Occasion { reviewed, binding, binding_digest, mode, deadlines, last_try } = occasion;
         let begin = Event::Begin {
             mode,
             title: reviewed.plan.title.clone(),
@@ -97,8 +101,20 @@ impl<'d> Ceremony<'d> {
             (Transcript::create(dir)?, Made::default(), Some(begin))
         };
         let (step, sessions, closed) = (String::new(), BTreeMap::new(), event.is_none());
-        let mut ceremony =
-            Self { reviewed, binding, mode, deadlines, dialog, made, step, tool, closed, transcript, sessions };
+        let mut ceremony = Self {
+            reviewed,
+            binding,
+            mode,
+            deadlines,
+            last_try,
+            dialog,
+            made,
+            step,
+            tool,
+            closed,
+            transcript,
+            sessions,
+        };
         event.map_or(Ok(()), |event| ceremony.write(&event))?;
         Ok(ceremony)
     }
@@ -256,7 +272,10 @@ fn same_ceremony(dir: &Dir, reading: &Reading, reviewed: &Reviewed, mode: Mode) 
 }
 
 /// SHA-256 of this program's file.
-fn tool_digest() -> Result<Sha256Digest, Failure> {
+///
+/// # Errors
+/// `CEREMONY-TOOL`: it cannot be read.
+pub fn tool_digest() -> Result<Sha256Digest, Failure> {
     let path = std::env::current_exe();
     let bytes = path.and_then(std::fs::read);
     let bytes = bytes.map_err(|error| {

@@ -99,6 +99,10 @@ pub(crate) struct RunArgs {
     /// The folder of the ceremony: a new one, or one where it was interrupted.
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
+
+    /// Use the token although one more wrong PIN locks it.
+    #[arg(long)]
+    pub(crate) last_try: bool,
 }
 
 #[derive(Debug, Args)]
@@ -168,6 +172,24 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_try_is_said_in_the_words_of_the_other_commands() {
+        let help = |verb: &str| {
+            let cli = Cli::command();
+            let verb = cli.find_subcommand(verb).unwrap();
+            let flag = verb.get_arguments().find(|flag| flag.get_long() == Some("last-try"));
+            flag.map(|flag| flag.get_help().unwrap().to_string())
+        };
+        assert_eq!(help("run").unwrap(), help("inventory").unwrap());
+        assert_eq!(help("rehearse"), None, "throw-away tokens need none");
+        let given = |last: &[&str]| {
+            let words = ["pouch-ceremony", "run", "plan.toml", "--binding", "hsm.toml", "--output", "ceremony"];
+            let Verb::Run(arguments) = Cli::try_parse_from(words.iter().chain(last)).unwrap().verb else { panic!() };
+            arguments.last_try
+        };
+        assert!(given(&["--last-try"]) && !given(&[]));
     }
 
     #[test]

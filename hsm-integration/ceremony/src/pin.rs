@@ -49,9 +49,10 @@ pub(crate) fn log_in_with(
     }
     let token =
         Token::open_within(&uri, ceremony.binding.module.as_deref(), ceremony.deadlines).map_err(explain::hsm)?;
+    let allow_final_try = ceremony.last_try;
     let mut holders = Holders { ceremony, token: name, custody, fresh, failure: None };
     // A credential of the service manager is for machines that work alone, and here there are people.
-    let options = LoginOptions { prompt: Some(&mut holders), credential: "", ..LoginOptions::default() };
+    let options = LoginOptions { prompt: Some(&mut holders), credential: "", allow_final_try };
     let session = token.login(options);
     let failure = holders.failure.take();
     let session = session.map_err(|error| failure.unwrap_or_else(|| explain::hsm(error)))?;

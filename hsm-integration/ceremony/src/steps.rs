@@ -172,7 +172,9 @@ impl List {
             self.add(Work::Trust, "write the trust file".to_owned());
         }
         for name in &plan.retire {
-            let token = plan.key.get(name).map(|key| key.token.to_string()).unwrap_or_default();
+            let tokens = plan.key.get(name).map(|key| [Some(&key.token), key.pq_token.as_ref()]);
+            let tokens: Vec<_> = tokens.into_iter().flatten().flatten().map(Name::to_string).collect();
+            let token = tokens.join(" and token ");
             let what = format!("key {name} in token {token} is destroyed; what only it opens is lost for ever");
             self.add(Work::Retire(name.clone()), format!("destroy key {name}")).irreversible = Some(what);
         }

@@ -172,12 +172,22 @@ fn check_half(
     (algorithm, half): (Algorithm, PublicKey),
     certificate_key: &OpenPgpKey,
 ) -> Result<(), KeyError> {
-    let uri = uri.clone();
-    let shown = token.ask(token.deadlines.answer, "looking for a key", move |token| {
-        let session = token.module.open_ro_session(token.slot).map_err(DeviceError::from)?;
-        key::find_public_half(&session, token.uri(), &uri, algorithm)
-    })?;
+    let shown = token.public_half(uri, algorithm)?;
     shown.map_or(Ok(()), |shown| key::assert_same_half(&shown, &half, certificate_key))
+}
+
+impl Token {
+    /// The public half of one half of a composite key, found without login; `None` where the token shows none.
+    ///
+    /// # Errors
+    /// [`KeyError`]: several keys of this algorithm match, or the token cannot be read.
+    pub fn public_half(&self, uri: &Uri, algorithm: Algorithm) -> Result<Option<PublicKey>, KeyError> {
+        let uri = uri.clone();
+        self.ask(self.deadlines.answer, "looking for a key", move |token| {
+            let session = token.module.open_ro_session(token.slot).map_err(DeviceError::from)?;
+            key::find_public_half(&session, token.uri(), &uri, algorithm)
+        })
+    }
 }
 
 /// The tokens that hold a key, logged in.

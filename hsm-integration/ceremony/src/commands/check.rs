@@ -2,6 +2,7 @@
 
 use crate::cli::CheckArgs;
 use pouch_ceremony::binding::Binding;
+use pouch_ceremony::ceremony::tool_digest;
 use pouch_ceremony::plan::Plan;
 use pouch_ceremony::steps;
 use pouch_console::{Exit, Failure, Output, table, words};
@@ -22,6 +23,8 @@ struct Checked {
     purpose: String,
     plan_sha256: pouch_format::Sha256Digest,
     plan_words: String,
+    tool_sha256: pouch_format::Sha256Digest,
+    tool_words: String,
     people: pouch_ceremony::plan::People,
     steps: Vec<Row>,
 }
@@ -31,6 +34,7 @@ pub(crate) fn run(arguments: &CheckArgs, output: &Output) -> Result<Exit, Failur
     if let Some(binding) = &arguments.binding {
         Binding::load(binding, &reviewed.plan)?;
     }
+    let tool = tool_digest()?;
     let steps = steps::of(&reviewed.plan).into_iter().map(|step| Row {
         number: step.number,
         step: step.work.to_string(),
@@ -43,6 +47,8 @@ pub(crate) fn run(arguments: &CheckArgs, output: &Output) -> Result<Exit, Failur
         purpose: reviewed.plan.purpose.clone(),
         plan_sha256: reviewed.digest,
         plan_words: reviewed.digest.words(),
+        tool_sha256: tool,
+        tool_words: tool.words(),
         people: reviewed.plan.people,
         steps: steps.collect(),
     };
@@ -52,7 +58,7 @@ pub(crate) fn run(arguments: &CheckArgs, output: &Output) -> Result<Exit, Failur
 
 fn human(checked: &Checked) -> String {
     let people = checked.people;
-    let spoken: Vec<&str> = checked.plan_words.split(' ').collect();
+    let spoken = |all: &str| words(&all.split(' ').collect::<Vec<_>>(), 8);
     let rows: Vec<[String; 4]> = checked
         .steps
         .iter()
@@ -62,11 +68,13 @@ fn human(checked: &Checked) -> String {
         })
         .collect();
     format!(
-        "{}\n{}\n\nplan {}\n{}\npeople: 1 administrator, {} custodians (it takes {}), {} witnesses\n\n{}",
+        "{}\n{}\n\nplan {}\n{}\ntool {}\n{}\npeople: 1 administrator, {} custodians (it takes {}), {} witnesses\n\n{}",
         checked.title,
         checked.purpose,
         checked.plan_sha256,
-        words(&spoken, 8),
+        spoken(&checked.plan_words),
+        checked.tool_sha256,
+        spoken(&checked.tool_words),
         people.custodians,
         people.threshold,
         people.witnesses,

@@ -38,7 +38,7 @@ pub(crate) fn rehearse(arguments: &RehearseArgs, output: &Output) -> Result<Exit
     let file = rehearsal::set(&reviewed.plan, &dir, &module)?;
     let (binding, digest) = Binding::load(&file, &reviewed.plan)?;
     let (mode, deadlines) = (Mode::Rehearsal, Deadlines::default());
-    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode, deadlines };
+    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode, deadlines, last_try: false };
     if arguments.unattended {
         let mut actor = Actor::new(stderr(), rehearsal::papers(&arguments.output)?);
         return hold(dir, occasion, &mut actor, output);
@@ -54,8 +54,8 @@ pub(crate) fn run(arguments: &RunArgs, output: &Output) -> Result<Exit, Failure>
     let dir = Dir::open_private(&arguments.output).map_err(explain::dir)?;
     let _lock = Lock::acquire(&dir, "lock").map_err(explain::lock)?;
     let mut terminal = Terminal::open(binding.private_terminal.as_deref())?;
-    let (mode, deadlines) = (Mode::Run, Deadlines::default());
-    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode, deadlines };
+    let (mode, deadlines, last_try) = (Mode::Run, Deadlines::default(), arguments.last_try);
+    let occasion = Occasion { reviewed, binding, binding_digest: digest, mode, deadlines, last_try };
     hold(dir, occasion, &mut terminal, output)
 }
 

@@ -2,7 +2,8 @@
 
 use crate::cli::InventoryArgs;
 use openpgp_pkcs11::{
-    Deadlines, Explain as _, Finding, Inventory, LoggedIn, ObjectInventory, SlotInventory, Token, Uri, inventory,
+    Composite, Deadlines, Explain as _, Finding, Inventory, LoggedIn, ObjectInventory, SlotInventory, Token, Uri,
+    inventory,
 };
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure, Output, escape};
@@ -56,7 +57,7 @@ fn object_json(object: &ObjectInventory) -> Value {
     let flags = object.flags;
     json!({
         "class": object.class.as_str(), "uri": object.uri.to_string(), "algorithm": object.algorithm,
-        "label": object.uri.object(), "id": object.uri.id().map(hex), "usages": object.usages,
+        "half_of": object.half_of.map(Composite::as_str), "label": object.uri.object(), "id": object.uri.id().map(hex), "usages": object.usages,
         "sensitive": flags.sensitive, "extractable": flags.extractable, "local": flags.local,
         "never_extractable": flags.never_extractable, "always_sensitive": flags.always_sensitive,
         "findings": findings_json(&object.findings),
@@ -96,7 +97,11 @@ fn human(seen: &Inventory) -> String {
 fn object_text(text: &mut String, object: &ObjectInventory) {
     let label = object.uri.object().unwrap_or("without label");
     let id = object.uri.id().map_or_else(|| "without id".to_owned(), |id| format!("id {}", hex(id)));
-    let what = [object.class.as_str(), object.algorithm.as_str()].join(" ");
+    let algorithm = match object.half_of {
+        Some(composite) => format!("{composite}, half {}", object.algorithm),
+        None => object.algorithm.clone(),
+    };
+    let what = format!("{} {algorithm}", object.class.as_str());
     let uses = if object.usages.is_empty() { String::new() } else { format!(": {}", object.usages.join(", ")) };
     let _ = writeln!(text, "  {} \"{}\", {id}{}", escape(what.trim_end()), escape(label), escape(&uses));
     let _ = writeln!(text, "      {}", object.uri);

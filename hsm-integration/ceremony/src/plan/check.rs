@@ -158,7 +158,8 @@ impl Check<'_> {
             self.token(field("token"), &key.token);
             self.unique(name, key);
             if key.before {
-                let ready = self.plan.token.get(&key.token).is_none_or(|token| token.state == State::Ready);
+                let is_ready = |name: &Name| self.plan.token.get(name).is_none_or(|token| token.state == State::Ready);
+                let ready = is_ready(&key.token) && key.pq_token.as_ref().is_none_or(is_ready);
                 self.unless(ready, field("before"), "the key lies in a token that is empty at the beginning");
             }
             match (&key.backup, key.exportable) {

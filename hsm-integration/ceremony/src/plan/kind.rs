@@ -23,15 +23,13 @@ pub struct KindError {
     pub word: String,
 }
 
-const COMPOSITES: [Composite; 2] = [Composite::MlDsa65Ed25519, Composite::MlKem768X25519];
-
 /// A half is no key of a certificate.
 fn singles() -> impl Iterator<Item = Algorithm> {
     Algorithm::ALL.into_iter().filter(|algorithm| ![Algorithm::MlDsa65, Algorithm::MlKem768].contains(algorithm))
 }
 
 fn known() -> Vec<&'static str> {
-    singles().map(Algorithm::as_str).chain(COMPOSITES.map(Composite::word)).collect()
+    singles().map(Algorithm::as_str).chain(Composite::ALL.map(Composite::word)).collect()
 }
 
 impl KeyKind {
@@ -62,7 +60,7 @@ impl FromStr for KeyKind {
 
     fn from_str(word: &str) -> Result<Self, KindError> {
         let single = singles().find(|algorithm| algorithm.as_str() == word).map(Self::Single);
-        let composite = || COMPOSITES.into_iter().find(|composite| composite.word() == word).map(Self::Composite);
+        let composite = || Composite::ALL.into_iter().find(|composite| composite.word() == word).map(Self::Composite);
         single.or_else(composite).ok_or_else(|| KindError { word: word.to_owned() })
     }
 }

@@ -6,8 +6,8 @@ use crate::pin::{PRESENT, about, collect, log_in_with, make};
 use crate::plan::{Custody, KeyKind, Name, State, Token as TokenPlan};
 use crate::transcript::Fact;
 use openpgp_pkcs11::{
-    Contents, LoginError, PinState, SlotState, Token, TokenStatus, initialise_slot_within, reset_token_within,
-    slots_within,
+    Algorithm, Contents, LoginError, PinState, PublicKey, SlotState, Token, TokenStatus, Uri, initialise_slot_within,
+    reset_token_within, slots_within,
 };
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
@@ -21,7 +21,7 @@ pub(super) fn look(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>
     }
     let token = open(ceremony, name)?;
     let status = token.status().map_err(explain::hsm)?;
-    pins_can_be_tried(plan.state, &status).map_err(explain::hsm)?;
+    pins_can_be_tried(plan.state, &status, ceremony.last_try).map_err(explain::hsm)?;
     offers_what_is_made(ceremony, name, &token)?;
     let contents = token.contents().map_err(explain::hsm)?;
     let mut facts = vec![
@@ -41,10 +41,12 @@ pub(super) fn look(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>
 }
 
 /// A token that will not take its PIN later stops the ceremony now, before anything was erased or made.
-fn pins_can_be_tried(state: State, status: &TokenStatus) -> Result<(), LoginError> {
+fn pins_can_be_tried(state: State, status: &TokenStatus, last_try: bool) -> Result<(), LoginError> {
     let token = status.uri();
     match if state == State::Ready { status.pin } else { status.so_pin } {
         PinState::Locked => Err(LoginError::Locked { token }),
+        // The flag is for the user's PIN alone.
+        PinState::FinalTry if state == State::Ready && last_try => Ok(()),
         PinState::FinalTry => Err(LoginError::FinalTry { token }),
         PinState::Good | PinState::CountLow | PinState::Unknown => Ok(()),
     }
@@ -68,14 +70,33 @@ fn offers_what_is_made(ceremony: &Ceremony<'_>, name: &Name, token: &Token) -> R
     Ok(())
 }
 
+/// The keys from before that are in this token, or one of whose halves is.
 fn look_at_keys(ceremony: &Ceremony<'_>, name: &Name, token: &Token) -> Result<Vec<Fact>, Failure> {
     let mut facts = Vec::new();
-    for (key, plan) in ceremony.plan().key.iter().filter(|(_, plan)| plan.before && plan.token == *name) {
-        let check = token.check(&ceremony.key_uri(key)?, None).map_err(explain::hsm)?;
-        let seen = check.public.map_or_else(|| "shown only after login".to_owned(), |public| public.algorithm());
+    for (key, plan) in ceremony.plan().key.iter().filter(|(_, plan)| plan.before) {
+        let uri = token.uri().with_object(&plan.label);
+        let here = plan.token == *name;
+        let shown = match (plan.algorithm, &plan.pq_token) {
+            (KeyKind::Single(_), _) if here => vec![token.check(&uri, None).map_err(explain::hsm)?.public],
+            (KeyKind::Composite(composite), None) if here => halves(token, &uri, &composite.halves())?,
+            (KeyKind::Composite(composite), Some(second)) => match composite.halves() {
+                [classical, _] if here => halves(token, &uri, &[classical])?,
+                [_, post_quantum] if second == name => halves(token, &uri, &[post_quantum])?,
+                _ => continue,
+            },
+            _ => continue,
+        };
+        let word = |public: Option<PublicKey>| {
+            public.map_or_else(|| "shown only after login".to_owned(), |public| public.algorithm())
+        };
+        let seen = shown.into_iter().map(word).collect::<Vec<_>>().join(" and ");
         facts.push(Fact::Proof { what: format!("key {key} (label \"{}\"): {seen}", plan.label) });
     }
     Ok(facts)
+}
+
+fn halves(token: &Token, uri: &Uri, algorithms: &[Algorithm]) -> Result<Vec<Option<PublicKey>>, Failure> {
+    algorithms.iter().map(|&half| token.public_half(uri, half).map_err(explain::hsm)).collect()
 }
 
 fn look_empty(ceremony: &Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
@@ -198,7 +219,7 @@ mod tests {
             write_protected: false,
             fault: false,
         };
-        let tried = |state, pin, so_pin| pins_can_be_tried(state, &status(pin, so_pin)).is_ok();
+        let tried = |state, pin, so_pin| pins_can_be_tried(state, &status(pin, so_pin), false).is_ok();
         for bad in [PinState::Locked, PinState::FinalTry] {
             assert!(!tried(State::Ready, bad, PinState::Good) && tried(State::Ready, PinState::Good, bad));
             assert!(!tried(State::Used, PinState::Good, bad) && tried(State::Used, bad, PinState::Good));

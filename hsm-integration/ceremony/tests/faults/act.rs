@@ -103,7 +103,7 @@ pub(crate) fn hold(place: &Place, answer: &str, short: bool) -> Result<(), Failu
     let limit = Duration::from_millis(300);
     let short = short.then_some(Deadlines { answer: limit, person: limit, making: limit });
     let (mode, deadlines) = (Mode::Rehearsal, short.unwrap_or_default());
-    let occasion = Occasion { reviewed, binding, binding_digest, mode, deadlines };
+    let occasion = Occasion { reviewed, binding, binding_digest, mode, deadlines, last_try: false };
     let mut people = People { faulty: &place.faulty, answer: Some(answer) };
     let dir = Dir::open_private(place.record()).unwrap();
     engine::hold(&mut Ceremony::open(dir, occasion, &mut people)?)

@@ -150,6 +150,12 @@ impl Uri {
         })
     }
 
+    /// The same URI naming the object that has this id as well as the label.
+    #[must_use]
+    pub fn and_id(&self, id: &[u8]) -> Self {
+        self.with(|uri| uri.id = Some(id.to_owned()))
+    }
+
     /// The same URI with a `pin-source` file.
     #[must_use]
     pub fn with_pin_file(&self, path: &str) -> Self {
