@@ -15,7 +15,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What stands before the verdict: the failure that people saw first, and how it ended.
+/// What stands before the verdict: the first two failures that people saw, and how it ended.
 pub(crate) const VERDICT: &str = "VERDICT ";
 
 /// The keys of the plan and their ids.
@@ -42,8 +42,9 @@ pub(crate) fn judge(place: Place) {
     folder(&place.record(), own.as_ref());
     token(&place, &verdict, own.as_ref());
     let unsigned = (ended == "CEREMONY-UNSIGNED").then_some(ended);
-    let first = failures.into_iter().chain(unsigned).next();
-    println!("{VERDICT}{} {end}", first.as_deref().unwrap_or("none"));
+    let mut seen = failures.into_iter().chain(unsigned);
+    let mut next = || seen.next().unwrap_or_else(|| "none".to_owned());
+    println!("{VERDICT}{} {} {end}", next(), next());
 }
 
 /// The ids of what people saw fail.

@@ -44,10 +44,11 @@ struct Case {
     when: When,
 }
 
-/// What came of it: the failure that people saw first, if any, and whether the ceremony ended well.
+/// What came of it: the failures that people saw first and after they had said "again", if any, and whether it ended well.
 #[derive(Clone, Debug)]
 struct Outcome {
     first: Option<String>,
+    second: Option<String>,
     held: bool,
 }
 
@@ -85,8 +86,9 @@ fn held(folder: &Path, built: &Path, orders: &str, how: &str) -> Result<Outcome,
     faulty.order("");
     let judged = run(child.env(ACT, format!("judge\n{place}")))?;
     let verdict = judged.lines().find_map(|line| line.strip_prefix(judge::VERDICT)).ok_or(judged.clone())?;
-    let (first, held) = verdict.split_once(' ').unwrap();
-    Ok(Outcome { first: (first != "none").then(|| first.to_owned()), held: held == "held" })
+    let [first, second, end] = verdict.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let failure = |id: &str| (id != "none").then(|| id.to_owned());
+    Ok(Outcome { first: failure(first), second: failure(second), held: end == "held" })
 }
 
 fn run(child: &mut Command) -> Result<String, String> {
@@ -171,14 +173,15 @@ fn every_function_with_every_fault() {
     let calls = calls(built.path());
     let outcomes = all(&cases(&calls), built.path());
     let mut table: BTreeMap<Fault, [usize; 6]> = BTreeMap::new();
-    let mut flaws = Vec::new();
+    let (mut flaws, mut again) = (Vec::new(), BTreeMap::<&str, usize>::new());
     for (case, outcome) in &outcomes {
         let Case { function, fault, when } = case;
         let row = table.entry(*fault).or_default();
         row[column(case, outcome)] += 1;
         match outcome {
-            Ok(Outcome { first, held }) => {
+            Ok(Outcome { first, second, held }) => {
                 row[if *held { 4 } else { 5 }] += 1;
+                second.iter().for_each(|id| *again.entry(id).or_default() += 1);
                 let (first, end) = (first.as_deref().unwrap_or("right"), if *held { "held" } else { "failed" });
                 println!(
                     "{function:<20} {fault:<8} {when:<10} {first:<24} {end}",
@@ -193,5 +196,6 @@ fn every_function_with_every_fault() {
     for (fault, counts) in &table {
         println!("{:<8} {counts:?}", format!("{fault:?}"));
     }
+    println!("after \"again\": {again:?}");
     assert!(flaws.is_empty(), "{} wrong:\n{}", flaws.len(), flaws.join("\n\n"));
 }
