@@ -42,12 +42,25 @@ pub(crate) fn find_half(
     if let Some(kind) = uri.object_type().filter(|&kind| kind != ObjectType::Private) {
         return Err(KeyError::NotPrivate { uri: uri.name_only(), kind });
     }
-    match named(session, token, uri, ObjectClass::PRIVATE_KEY, algorithm)?.as_slice() {
-        [] => Err(KeyError::NoHalf { wanted: uri.name_only(), token: token.clone(), algorithm }),
-        [handle] => describe(session, token, *handle),
-        several => {
-            let found = several.iter().map(|&handle| describe(session, token, handle).map(|key| key.uri));
-            Err(KeyError::TwoKeys { wanted: uri.name_only(), found: found.collect::<Result<_, _>>()? })
+    let mut halves = Vec::new();
+    for handle in all_named(session, uri, ObjectClass::PRIVATE_KEY)? {
+        let key = describe(session, token, handle)?;
+        // Before its type is looked at: what is another key altogether is no missing half.
+        if !key.has_names_of(uri) {
+            return Err(KeyError::MixedUp { wanted: uri.name_only(), shown: key.uri });
+        }
+        if kinds(algorithm).contains(&key.kind) {
+            halves.push(key);
+        }
+    }
+    match halves.len() {
+        0 | 1 => {
+            let half = halves.pop();
+            half.ok_or_else(|| KeyError::NoHalf { wanted: uri.name_only(), token: token.clone(), algorithm })
+        }
+        _ => {
+            let found = halves.into_iter().map(|key| key.uri).collect();
+            Err(KeyError::TwoKeys { wanted: uri.name_only(), found })
         }
     }
 }
@@ -100,7 +113,7 @@ pub(crate) fn find_public_half(
     uri: &Uri,
     algorithm: Algorithm,
 ) -> Result<Option<PublicKey>, KeyError> {
-    match named(session, token, uri, ObjectClass::PUBLIC_KEY, algorithm)?.as_slice() {
+    match named_public(session, token, uri, algorithm)?.as_slice() {
         [] => Ok(None),
         [handle] => read_public(session, &describe(session, token, *handle)?.uri, *handle),
         several => {
@@ -110,18 +123,20 @@ pub(crate) fn find_public_half(
     }
 }
 
-fn named(
+fn named_public(
     session: &Session,
     token: &Uri,
     uri: &Uri,
-    class: ObjectClass,
     algorithm: Algorithm,
 ) -> Result<Vec<ObjectHandle>, KeyError> {
+    of_kinds(session, token, all_named(session, uri, ObjectClass::PUBLIC_KEY)?, kinds(algorithm))
+}
+
+fn all_named(session: &Session, uri: &Uri, class: ObjectClass) -> Result<Vec<ObjectHandle>, KeyError> {
     if uri.object().is_none() && uri.id().is_none() {
         return Err(KeyError::NoName { uri: uri.name_only() });
     }
-    let handles = find(session, class, uri.object().map(str::as_bytes), uri.id())?;
-    of_kinds(session, token, handles, kinds(algorithm))
+    find(session, class, uri.object().map(str::as_bytes), uri.id())
 }
 
 /// Those of `handles` that are of one of these types.
