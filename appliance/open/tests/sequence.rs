@@ -277,6 +277,7 @@ fn kept_pouches_are_taken_up_again_only_as_admitted() {
 fn a_certificate_counts_in_its_period_alone() {
     let world = World::new();
     let draft = world.draft(1, None);
+    let source = world.source("pouch", &draft);
     let sealed = draft.manifest.sealed_at;
     let second = jiff::SignedDuration::from_secs(1);
     let path = world.path("trust/trust.toml");
@@ -289,9 +290,9 @@ fn a_certificate_counts_in_its_period_alone() {
         (format!("from = \"{}\"", sealed + second), "lets its certificate sign from"),
     ] {
         with(&line).unwrap();
-        let refusal = world.import(&world.source("pouch", &draft), Some(draft.digest())).unwrap_err();
+        let refusal = world.import(&source, Some(draft.digest())).unwrap_err();
         assert!(refusal.to_string().contains(words), "{refusal}");
     }
     with(&format!("from = \"{sealed}\"\nuntil = \"{sealed}\"")).unwrap();
-    world.import(&world.source("pouch", &draft), Some(draft.digest())).unwrap();
+    world.import(&source, Some(draft.digest())).unwrap();
 }

@@ -132,7 +132,9 @@ impl Stage<'_> {
         let free = there.iter().filter(|slot| matches!(slot.contents, Ok(Contents::Uninitialised)));
         let free: Vec<Uri> = free.map(|slot| slot.uri().reached_as(self.module)).collect();
         for (at, (name, token)) in tokens.iter().enumerate() {
-            let uri = if free.len() < tokens.len() { self.module } else { free.get(at).unwrap_or(self.module) };
+            // The only slot is found without its number, which SoftHSM changes when it initialises a token.
+            let many = free.len() > 1 && free.len() >= tokens.len();
+            let uri = if many { free.get(at).unwrap_or(self.module) } else { self.module };
             self.bind(name, token, uri);
         }
         Ok(())

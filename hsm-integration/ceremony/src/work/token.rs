@@ -100,7 +100,7 @@ fn halves(token: &Token, uri: &Uri, algorithms: &[Algorithm]) -> Result<Vec<Opti
 }
 
 fn look_empty(ceremony: &Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
-    let there = slots(ceremony, name)?;
+    let there = slots_of(ceremony, &ceremony.token_uri(name)?)?;
     let empty = |slot: &&SlotState| matches!(slot.contents, Ok(Contents::Uninitialised));
     if let Some(slot) = there.iter().find(empty) {
         let what = format!("token {name} is empty: {}", slot.uri());
@@ -129,7 +129,8 @@ fn no_pin_files(ceremony: &Ceremony<'_>, name: &Name, state: State) -> Result<()
 
 /// Looks for the token of an attempt that was interrupted before it was written down, before anybody copies words to paper.
 fn no_half_token(ceremony: &Ceremony<'_>, name: &Name, plan: &TokenPlan) -> Result<(), Failure> {
-    let there = slots(ceremony, name)?;
+    // In all slots: some modules move a token to another one when it is initialised.
+    let there = slots_of(ceremony, &Uri::default().reached_as(&ceremony.token_uri(name)?))?;
     let ours =
         |slot: &&SlotState| slot.status.label == plan.label && !matches!(slot.contents, Ok(Contents::Uninitialised));
     match there.iter().find(ours) {
@@ -153,9 +154,8 @@ fn open(ceremony: &Ceremony<'_>, name: &Name) -> Result<Token, Failure> {
     Token::open_within(&uri, module, ceremony.deadlines).map_err(explain::hsm)
 }
 
-fn slots(ceremony: &Ceremony<'_>, name: &Name) -> Result<Vec<SlotState>, Failure> {
-    let (uri, module) = (ceremony.token_uri(name)?, ceremony.binding.module.as_deref());
-    slots_within(&uri, module, ceremony.deadlines).map_err(explain::hsm)
+fn slots_of(ceremony: &Ceremony<'_>, uri: &Uri) -> Result<Vec<SlotState>, Failure> {
+    slots_within(uri, ceremony.binding.module.as_deref(), ceremony.deadlines).map_err(explain::hsm)
 }
 
 pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
