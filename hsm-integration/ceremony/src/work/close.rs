@@ -7,7 +7,7 @@ use crate::ceremony::{Ceremony, missing, now};
 use crate::dialog::spoken;
 use crate::people::Role;
 use crate::plan::Name;
-use crate::transcript::{Ending, Event, FILE, SIGNATURE_FILE};
+use crate::transcript::{Ending, Event, FILE, Reading, SIGNATURE_FILE};
 use openpgp_pkcs11::KeySigner;
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
@@ -45,7 +45,7 @@ pub(crate) fn sign_closed(ceremony: &mut Ceremony<'_>) -> Result<(), Failure> {
 }
 
 fn sign(ceremony: &mut Ceremony<'_>, mut signer: KeySigner) -> Result<(), Failure> {
-    let bytes = ceremony.transcript.dir().read_bounded(FILE, MAX_BYTES).map_err(explain::dir)?;
+    let bytes = written(ceremony)?;
     let made: SystemTime = now().into();
     let signature = SignatureBuilder::new(SignatureType::Binary)
         .set_hash_algo(HashAlgorithm::SHA512)
@@ -59,6 +59,21 @@ fn sign(ceremony: &mut Ceremony<'_>, mut signer: KeySigner) -> Result<(), Failur
         "\nThe ceremony is closed. Note this down on paper: the last line of the transcript has the digest\n{end}\n{}",
         spoken(&end.words())
     ))
+}
+
+/// The bytes that are signed: those that this ceremony wrote, or went on with after the people had compared them. Each line holds
+/// the digest of the one before, so the last one stands for all.
+fn written(ceremony: &Ceremony<'_>) -> Result<Vec<u8>, Failure> {
+    let bytes = ceremony.transcript.dir().read_bounded(FILE, MAX_BYTES).map_err(explain::dir)?;
+    let reading = Reading::from_bytes(bytes);
+    if reading.faults.is_empty() && reading.end == ceremony.transcript.end() {
+        return Ok(reading.bytes);
+    }
+    let message = format!("{FILE} is not what this ceremony wrote: somebody else changes it");
+    Err(Failure::new("CEREMONY-TRANSCRIPT", Exit::Refused, message)
+        .fact("last line there", reading.end)
+        .fact("written", ceremony.transcript.end())
+        .hint("it was not signed; keep the folder as evidence, and find out who has it open"))
 }
 
 fn unsigned(error: &sequoia_openpgp::anyhow::Error) -> Failure {
