@@ -314,10 +314,7 @@ impl Check<'_> {
             let used = self.plan.certificate.values().any(|certificate| keys_of(certificate).any(|key| key == name));
             self.unless(!used, field.clone(), format!("key {name} is used by a certificate of this plan"));
             let last = format!("key {name} signs the transcript, which comes after");
-            self.unless(signs.as_ref() != Some(name), field.clone(), last);
-            let halves =
-                format!("key {name} has two halves, which are not destroyed one by one; erase the token as a whole");
-            self.unless(!key.is_some_and(|key| key.algorithm.is_composite()), field, halves);
+            self.unless(signs.as_ref() != Some(name), field, last);
         }
         self.ours("transcript.signed_by", by, false);
         let revoked = format!("\"{by}\" is revoked by this plan, and then signs nothing that is believed");
