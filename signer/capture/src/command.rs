@@ -1,6 +1,7 @@
 //! The tar that a command writes to its standard output.
 
 use std::io::{self, Read};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ChildStderr, Command as Process, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -213,7 +214,7 @@ impl Running {
         let _ = self.child.kill();
         let talk = self.last_words();
         match ended {
-            Some(status) if !status.success() => CommandError::Failed { program, status, talk },
+            Some(status) if !status.success() && !by_our_pipe(status) => CommandError::Failed { program, status, talk },
             _ => CommandError::Tar { program, source, talk },
         }
     }
@@ -230,6 +231,12 @@ impl Running {
         let from = lines.len().saturating_sub(TALK_LINES);
         lines.iter().skip(from).map(|line| printable(line, LINE_BYTES)).collect()
     }
+}
+
+/// Whether it ended because nobody read its output any more: SIGPIPE, or what a shell makes of it.
+fn by_our_pipe(status: ExitStatus) -> bool {
+    const SIGPIPE: i32 = 13;
+    status.signal() == Some(SIGPIPE) || status.code() == Some(128 + SIGPIPE)
 }
 
 impl Drop for Running {

@@ -55,7 +55,8 @@ fn a_tar_is_captured() {
         let captured = captured.map_err(|error| format!("{format}: {error}"));
         if format == "posix" {
             // atime and ctime of its own accord.
-            assert!(captured.unwrap_err().contains("only path, size and mtime are allowed"));
+            let error = captured.unwrap_err();
+            assert!(error.contains("only path, size and mtime are allowed"), "{error}");
             continue;
         }
         let Declaration::Command { program } = captured.unwrap() else { panic!() };
