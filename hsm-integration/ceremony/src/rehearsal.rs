@@ -14,7 +14,7 @@ use crate::unattended::TYPED_PIN;
 use crate::work::key::make;
 use openpgp_pkcs11::certificate::{Builder, Keys, TokenKey};
 use openpgp_pkcs11::secrecy::{ExposeSecret as _, SecretString};
-use openpgp_pkcs11::{CompositePlace, Contents, LoggedIn, LoginOptions, Uri, initialise_token, slots};
+use openpgp_pkcs11::{CompositePlace, Contents, Deadlines, LoggedIn, LoginOptions, Uri, initialise_token, slots};
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
 use pouch_platform::Dir;
@@ -128,7 +128,7 @@ impl Stage<'_> {
 
     /// Tokens that the ceremony initialises: a slot for each, where the module shows so many; SoftHSM shows one at a time.
     fn empty(&mut self, tokens: &[(&Name, &TokenPlan)]) -> Result<(), Failure> {
-        let there = slots(self.module, None).map_err(explain::hsm)?;
+        let there = slots(self.module, None, Deadlines::default()).map_err(explain::hsm)?;
         let free = there.iter().filter(|slot| matches!(slot.contents, Ok(Contents::Uninitialised)));
         let free: Vec<Uri> = free.map(|slot| slot.uri().reached_as(self.module)).collect();
         for (at, (name, token)) in tokens.iter().enumerate() {

@@ -85,19 +85,7 @@ impl SlotState {
 ///
 /// # Errors
 /// [`OpenError`]: no module, or it fails.
-pub fn slots(uri: &Uri, default_module: Option<&Path>) -> Result<Vec<SlotState>, OpenError> {
-    slots_within(uri, default_module, Deadlines::default())
-}
-
-/// As [`slots`], with another deadline.
-///
-/// # Errors
-/// As for [`slots`].
-pub fn slots_within(
-    uri: &Uri,
-    default_module: Option<&Path>,
-    deadlines: Deadlines,
-) -> Result<Vec<SlotState>, OpenError> {
+pub fn slots(uri: &Uri, default_module: Option<&Path>, deadlines: Deadlines) -> Result<Vec<SlotState>, OpenError> {
     let path = module::locate(uri, default_module)?;
     let (uri, library) = (uri.clone(), path.clone());
     let look = move || {

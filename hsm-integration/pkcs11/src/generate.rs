@@ -4,7 +4,7 @@ mod error;
 mod token;
 
 pub use error::GenerateError;
-pub use token::{initialise_slot, initialise_slot_within, initialise_token, reset_token, reset_token_within};
+pub use token::{initialise_slot, initialise_token, reset_token};
 
 use crate::{
     backup::{BackupError, assert_wraps, undo},

@@ -75,16 +75,13 @@ mod uri;
 pub use backup::{Backup, BackupError, Transport, Wrapping, back_up};
 pub use certificate::TokenKey;
 pub use composite::{Composite, CompositeDecryptor, CompositePlace, CompositePublic, CompositeSigner, NewComposite};
-pub use contents::{Contents, SlotState, slots, slots_within};
+pub use contents::{Contents, SlotState, slots};
 pub use deadline::Deadlines;
 pub use decryptor::{DecryptError, TokenDecryptor};
 pub use destroy::{DestroyError, FoundKey};
 pub use device::DeviceError;
 pub use error::{Error, Explain, Explanation, Kind};
-pub use generate::{
-    Algorithm, GenerateError, NewKey, initialise_slot, initialise_slot_within, initialise_token, reset_token,
-    reset_token_within,
-};
+pub use generate::{Algorithm, GenerateError, NewKey, initialise_slot, initialise_token, reset_token};
 pub use holder::{Holder, HolderError, KeyDecryptor, KeyNames, KeySigner, LoggedInHolder};
 pub use inventory::{Finding, Flags, Inventory, ObjectInventory, SlotInventory, inventory};
 pub use key::{KeyError, Usage};

@@ -82,7 +82,7 @@ fn a_sound_token_has_no_findings() {
         let seen = slot(&all, "home");
         assert!(!seen.logged_in && all.is_sound(), "{all:#?}");
         assert_eq!(seen.objects.len(), algorithms.len());
-        assert!(look(&module()).slots.len() >= slots(&module(), None).unwrap().len());
+        assert!(look(&module()).slots.len() >= slots(&module(), None, Deadlines::default()).unwrap().len());
     });
 }
 

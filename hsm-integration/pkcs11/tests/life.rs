@@ -13,8 +13,8 @@ mod common;
 use common::{fault::*, raw::*, *};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use openpgp_pkcs11::{
-    Algorithm, Composite, Contents, DestroyError, Explain, GenerateError, KeyError, Kind, LoginOptions, PinError,
-    PinState, Token, Uri, initialise_slot, initialise_token, reset_token, secrecy::SecretString, slots,
+    Algorithm, Composite, Contents, Deadlines, DestroyError, Explain, GenerateError, KeyError, Kind, LoginOptions,
+    PinError, PinState, Token, Uri, initialise_slot, initialise_token, reset_token, secrecy::SecretString, slots,
 };
 
 const SO_PIN: &str = "demo-so-pin";
@@ -32,10 +32,12 @@ fn login(bench: &Bench, label: &str, pin: &str) -> Result<openpgp_pkcs11::Logged
 #[test]
 fn exactly_the_slot_that_is_named_is_initialised() {
     with_module("exactly_the_slot_that_is_named_is_initialised", |bench| {
-        let before = slots(&module(), None).unwrap();
+        let before = slots(&module(), None, Deadlines::default()).unwrap();
         assert!(!before.is_empty());
         assert!(before.iter().all(|slot| slot.contents == Ok(Contents::Uninitialised)), "{before:?}");
-        let init = |uri: &Uri, label: &str| initialise_slot(uri, None, label, &secret(SO_PIN), &secret(PIN));
+        let init = |uri: &Uri, label: &str| {
+            initialise_slot(uri, None, label, &secret(SO_PIN), &secret(PIN), Deadlines::default())
+        };
         if before.len() > 1 {
             let error = init(&module(), "home").unwrap_err();
             let GenerateError::TwoFreeSlots { found } = &error else { panic!("{error}") };
@@ -64,7 +66,7 @@ fn exactly_the_slot_that_is_named_is_initialised() {
         drop(logged_in);
         // The public half alone.
         assert_eq!(token.contents().unwrap(), Contents::Objects(1));
-        let named = slots(&bench.without_pin("token=home"), None).unwrap();
+        let named = slots(&bench.without_pin("token=home"), None, Deadlines::default()).unwrap();
         assert_eq!((named.len(), named[0].contents.clone()), (1, Ok(Contents::Objects(1))));
     });
 }
@@ -76,7 +78,12 @@ fn pins_that_do_not_fit_are_refused_before_anything_is_changed() {
             let error = initialise_token(&module(), None, "home", &secret(so_pin), &secret(pin)).unwrap_err();
             assert_eq!((error.explain().id, error.explain().kind), ("HSM-PIN-FORM", Kind::Refused), "{error}");
         }
-        assert!(slots(&module(), None).unwrap().iter().all(|slot| slot.contents == Ok(Contents::Uninitialised)));
+        assert!(
+            slots(&module(), None, Deadlines::default())
+                .unwrap()
+                .iter()
+                .all(|slot| slot.contents == Ok(Contents::Uninitialised))
+        );
         bench.token("home");
     });
 }
@@ -87,7 +94,7 @@ fn a_token_is_reset_only_when_that_is_asked_and_is_empty_then() {
         let logged_in = bench.logged_in("home");
         generate(&logged_in, Algorithm::P256, "one", 1);
         let reset = |label: &str, so_pin: &str| {
-            reset_token(&bench.uri("home"), None, label, &secret(so_pin), &secret("another-pin"))
+            reset_token(&bench.uri("home"), None, label, &secret(so_pin), &secret("another-pin"), Deadlines::default())
         };
         let error = reset("home", SO_PIN).unwrap_err();
         match bench.module {
@@ -123,7 +130,8 @@ fn a_token_that_is_not_empty_after_its_reset_is_found_out() {
         let logged_in = faulty.login(bench);
         generate(&logged_in, Algorithm::P256, "one", 1);
         drop(logged_in);
-        let reset = || reset_token(&faulty.uri(bench), None, "home", &secret(SO_PIN), &secret(PIN));
+        let reset =
+            || reset_token(&faulty.uri(bench), None, "home", &secret(SO_PIN), &secret(PIN), Deadlines::default());
         // It does nothing and reports success.
         faulty.order("fail C_InitToken 0\n");
         let error = reset().unwrap_err();

@@ -6,8 +6,8 @@ use crate::pin::{PRESENT, about, collect, log_in_with, make};
 use crate::plan::{Custody, KeyKind, Name, State, Token as TokenPlan};
 use crate::transcript::Fact;
 use openpgp_pkcs11::{
-    Algorithm, Contents, LoginError, PinState, PublicKey, SlotState, Token, TokenStatus, Uri, initialise_slot_within,
-    reset_token_within, slots_within,
+    Algorithm, Contents, LoginError, PinState, PublicKey, SlotState, Token, TokenStatus, Uri, initialise_slot,
+    reset_token, slots,
 };
 use pouch_cli::explain;
 use pouch_console::{Exit, Failure};
@@ -155,7 +155,7 @@ fn open(ceremony: &Ceremony<'_>, name: &Name) -> Result<Token, Failure> {
 }
 
 fn slots_of(ceremony: &Ceremony<'_>, uri: &Uri) -> Result<Vec<SlotState>, Failure> {
-    slots_within(uri, ceremony.binding.module.as_deref(), ceremony.deadlines).map_err(explain::hsm)
+    slots(uri, ceremony.binding.module.as_deref(), ceremony.deadlines).map_err(explain::hsm)
 }
 
 pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec<Fact>, Failure> {
@@ -180,14 +180,14 @@ pub(super) fn initialise(ceremony: &mut Ceremony<'_>, name: &Name) -> Result<Vec
         let question = format!("ERASED is now: {}\nIn it, as far as is seen without its PIN: {contents}.", there.uri());
         drop(there);
         ceremony.confirm(Role::Administrator, &question)?;
-        let token = reset_token_within(&uri, module, label, &present, &user_pin.pin, deadlines);
+        let token = reset_token(&uri, module, label, &present, &user_pin.pin, deadlines);
         let token = token.map_err(explain::hsm)?;
         // Its label is another now, by which a further attempt finds it.
         ceremony.made.learn(&Fact::Token { token: name.clone(), uri: token.uri().to_string() });
         token.set_so_pin(&present, &so_pin.pin).map_err(explain::hsm)?;
         token
     } else {
-        let token = initialise_slot_within(&uri, module, label, &so_pin.pin, &user_pin.pin, deadlines);
+        let token = initialise_slot(&uri, module, label, &so_pin.pin, &user_pin.pin, deadlines);
         token.map_err(explain::hsm)?
     };
     let fact = Fact::Token { token: name.clone(), uri: token.uri().to_string() };

@@ -45,26 +45,13 @@ pub fn initialise_token(
 }
 
 /// As [`initialise_token`], for exactly one empty token: the one in the slot that `uri` names (`slot-id`), else the only one
-/// of the module. Of `uri`, the attributes of slot, serial, model and manufacturer count, not the token's label.
+/// of the module. Of `uri`, the attributes of slot, serial, model and manufacturer count, not the token's label. `deadlines` are for this and for the token
+/// that comes of it.
 ///
 /// # Errors
 /// As for [`initialise_token`]; [`GenerateError::TwoFreeSlots`] when several empty tokens match, and
 /// [`GenerateError::TokenExists`] when the token in the slot is in use.
 pub fn initialise_slot(
-    uri: &Uri,
-    default_module: Option<&Path>,
-    label: &str,
-    so_pin: &SecretString,
-    user_pin: &SecretString,
-) -> Result<Token, GenerateError> {
-    initialise_slot_within(uri, default_module, label, so_pin, user_pin, Deadlines::default())
-}
-
-/// As [`initialise_slot`], with other deadlines for this and for the token that comes of it.
-///
-/// # Errors
-/// As for [`initialise_slot`].
-pub fn initialise_slot_within(
     uri: &Uri,
     default_module: Option<&Path>,
     label: &str,
@@ -76,26 +63,12 @@ pub fn initialise_slot_within(
 }
 
 /// ERASES the one token that `uri` names, with all its keys, and initialises it anew (factory reset). `so_pin` is the
-/// security officer's PIN of now, which stays; it is tried once.
+/// security officer's PIN of now, which stays; it is tried once. `deadlines` as for [`initialise_slot`].
 ///
 /// # Errors
 /// As for [`initialise_token`]; no token or several match, a session with the token is open, or the security officer's PIN
 /// is wrong or locked.
 pub fn reset_token(
-    uri: &Uri,
-    default_module: Option<&Path>,
-    label: &str,
-    so_pin: &SecretString,
-    user_pin: &SecretString,
-) -> Result<Token, GenerateError> {
-    reset_token_within(uri, default_module, label, so_pin, user_pin, Deadlines::default())
-}
-
-/// As [`reset_token`], with other deadlines for this and for the token that comes of it.
-///
-/// # Errors
-/// As for [`reset_token`].
-pub fn reset_token_within(
     uri: &Uri,
     default_module: Option<&Path>,
     label: &str,
