@@ -14,7 +14,6 @@ use pouch_console::{Exit, Failure};
 use pouch_format::{Profile, Sha256Digest};
 use pouch_platform::Dir;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
 /// How a question ends that has one good answer.
 const YES: &str = "Type Yes to go on:";
@@ -294,12 +293,6 @@ pub(crate) fn missing(what: &str, name: &Name) -> Failure {
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
-/// Whole seconds, which is all that OpenPGP keeps.
-pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs())).unwrap_or(time)
 }
 
 /// The version of keys that a profile speaks.

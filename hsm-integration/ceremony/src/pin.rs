@@ -5,7 +5,7 @@ mod papers;
 mod quorum;
 mod reshare;
 
-pub(crate) use make::{make, random};
+pub(crate) use make::{make, random, shared};
 pub(crate) use papers::show as show_papers;
 pub(crate) use quorum::collect;
 pub(crate) use reshare::reshare;

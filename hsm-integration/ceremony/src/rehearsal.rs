@@ -7,8 +7,9 @@
 //! DIR/binding.toml    made here, so that an interrupted rehearsal goes on as a ceremony does
 //! ```
 
+use crate::ceremony::{now, version};
 use crate::people::Role;
-use crate::pin::{PRESENT, about, random};
+use crate::pin::{PRESENT, about, random, shared};
 use crate::plan::{Custody, Key, KeyKind, Name, Plan, State, Token as TokenPlan};
 use crate::unattended::TYPED_PIN;
 use crate::work::key::make;
@@ -162,12 +163,7 @@ impl Stage<'_> {
 
     /// A PIN whose shares lie among the papers.
     fn shared(&self, about: &str) -> Result<SecretString, Failure> {
-        let pin = random()?;
-        let people = self.plan.people;
-        let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error);
-        let plan = pouch_shares::Plan::new(people.threshold, people.custodians);
-        let plan = plan.map_err(|error| failed(error.to_string()))?;
-        let shares = plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
+        let (pin, shares) = shared(self.plan.people)?;
         let papers = self.dir.subdir(PAPERS).map_err(explain::dir)?;
         for share in shares {
             write_paper(&papers, Role::Custodian(share.number()), about, &share)?;
@@ -178,11 +174,10 @@ impl Stage<'_> {
     fn known(&mut self, name: &Name) -> Result<(), Failure> {
         let Some(known) = self.plan.known.get(name) else { return Ok(()) };
         let user_id = format!("{DEMO}{}", known.user_id);
-        let created = SystemTime::now().checked_sub(BEFORE).unwrap_or(SystemTime::UNIX_EPOCH);
-        let created = crate::ceremony::whole_seconds(created);
+        let created = SystemTime::from(now()).checked_sub(BEFORE).unwrap_or(SystemTime::UNIX_EPOCH);
         let cert = match known.primary.as_ref().and_then(|primary| self.key(primary)) {
             Some(primary) => {
-                let version = crate::ceremony::version(self.plan.profile);
+                let version = version(self.plan.profile);
                 let builder = Builder::new(version, &user_id, created).map_err(explain::hsm)?;
                 let keys = match known.signing.as_ref().and_then(|signing| self.key(signing)) {
                     Some(signing) => Keys::certifying(primary).with_signing(signing),
@@ -224,7 +219,7 @@ impl Stage<'_> {
 
     /// A certificate of people who are not here: its secret keys are forgotten at once.
     fn other_side(&self, user_id: &str, created: SystemTime) -> sequoia_openpgp::Result<Cert> {
-        let profile = match crate::ceremony::version(self.plan.profile) {
+        let profile = match version(self.plan.profile) {
             openpgp_pkcs11::KeyVersion::V4 => sequoia_openpgp::Profile::RFC4880,
             openpgp_pkcs11::KeyVersion::V6 => sequoia_openpgp::Profile::RFC9580,
         };

@@ -4,11 +4,12 @@ use super::about;
 use super::quorum::Words;
 use crate::ceremony::Ceremony;
 use crate::people::Role;
-use crate::plan::{Custody, Name};
+use crate::plan::{Custody, Name, People};
 use crate::transcript::Fact;
 use openpgp_pkcs11::secrecy::{ExposeSecret as _, SecretString};
 use pouch_console::{Exit, Failure};
 use pouch_platform::Dir;
+use pouch_shares::{Plan, Share};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -59,15 +60,20 @@ pub(crate) fn random() -> Result<SecretString, Failure> {
     Ok(SecretString::from(pin.as_str()))
 }
 
+/// A PIN that nobody chose, and a share of it for each custodian.
+pub(crate) fn shared(people: People) -> Result<(SecretString, Vec<Share>), Failure> {
+    let pin = random()?;
+    let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error).hint("no share was handed out");
+    let plan = Plan::new(people.threshold, people.custodians).map_err(|error| failed(error.to_string()))?;
+    let shares = plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
+    Ok((pin, shares))
+}
+
 fn split(ceremony: &mut Ceremony<'_>, token: &Name, which: &str) -> Result<Pin, Failure> {
     let people = ceremony.plan().people;
     let about = about(which, token);
-    let pin = random()?;
-    let failed = |error: String| Failure::new("CEREMONY-SHARES", Exit::Software, error).hint("no share was handed out");
-    let plan =
-        pouch_shares::Plan::new(people.threshold, people.custodians).map_err(|error| failed(error.to_string()))?;
-    let shares = plan.split(pin.expose_secret().as_bytes(), b"").map_err(|error| failed(error.to_string()))?;
-    let set = shares.first().map(pouch_shares::Share::identifier).unwrap_or_default();
+    let (pin, shares) = shared(people)?;
+    let set = shares.first().map(Share::identifier).unwrap_or_default();
     for share in &shares {
         hand_out(ceremony, Role::Custodian(share.number()), &about, share)?;
     }
@@ -77,7 +83,7 @@ fn split(ceremony: &mut Ceremony<'_>, token: &Name, which: &str) -> Result<Pin, 
 }
 
 /// Shows a custodian the words, and has them typed back from the paper.
-fn hand_out(ceremony: &mut Ceremony<'_>, role: Role, about: &str, share: &pouch_shares::Share) -> Result<(), Failure> {
+fn hand_out(ceremony: &mut Ceremony<'_>, role: Role, about: &str, share: &Share) -> Result<(), Failure> {
     let name = ceremony.made.name(role).unwrap_or("whose name was not taken").to_owned();
     ceremony.dialog.say(&format!("\n{name}, {role}, comes to the private terminal; nobody else looks.\n"))?;
     ceremony.dialog.show_share(role, about, share)?;
@@ -133,7 +139,7 @@ mod tests {
         let (one, other) = (random().unwrap(), random().unwrap());
         assert_ne!(one.expose_secret(), other.expose_secret());
         assert!(one.expose_secret().bytes().all(|letter| LETTERS.contains(&letter)));
-        let plan = pouch_shares::Plan::new(2, 3).unwrap();
+        let plan = Plan::new(2, 3).unwrap();
         assert_eq!(plan.split(one.expose_secret().as_bytes(), b"").unwrap().len(), 3);
         let mut letters = LETTERS.to_vec();
         letters.sort_unstable();
