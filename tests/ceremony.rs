@@ -13,7 +13,6 @@ use pouch_softtoken::inside;
 
 const PLAN: &str = include_str!("../hsm-integration/ceremonies/home-signing-key/plan.toml");
 const YES: &str = "Type Yes to go on: ";
-const COPIED: &str = "Press Enter when you have copied them: ";
 
 /// The room: a folder with plan, binding and tokens, and two terminals.
 struct Room {
@@ -65,15 +64,8 @@ impl Room {
 
     /// A custodian copies the words.
     fn copy(&mut self) -> Vec<String> {
-        self.private.answer(COPIED, "").unwrap();
-        let page = self.private.seen().rsplit("not shown again.").next().unwrap().to_owned();
-        let words: Vec<String> = page
-            .split_whitespace()
-            .take_while(|word| *word != "Press")
-            .filter(|word| word.parse::<u32>().is_err())
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(words.len(), 20, "{page}");
+        let words = self.private.copy_words().unwrap();
+        assert_eq!(words.len(), 20, "{}", self.private.seen());
         self.papers.push(words.clone());
         words
     }

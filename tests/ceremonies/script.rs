@@ -198,12 +198,7 @@ fn a_rehearsal_of_another_plan_does_not_count() {
 
 /// A custodian at the private terminal copies the words and types them back.
 fn copy_words(private: &mut Terminal, custodian: u8) -> String {
-    private.wait_for("Press Enter when you have copied them: ").unwrap();
-    let (_, words) = private.seen().rsplit_once("they are not shown again.").unwrap();
-    let (words, _) = words.split_once("Press Enter").unwrap();
-    let words = words.split_whitespace().filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
-    let words = words.collect::<Vec<_>>().join(" ");
-    private.press("\n").unwrap();
+    let words = private.copy_words().unwrap().join(" ");
     private.answer(&format!("custodian {custodian}, word 1: "), &words).unwrap();
     words
 }

@@ -110,6 +110,21 @@ impl Terminal {
         child.ok_or_else(|| format!("script has no child: {:?}", self.seen))
     }
 
+    /// A custodian copies the words that a ceremony shows at this terminal, and says so.
+    ///
+    /// # Errors
+    /// No words come.
+    pub fn copy_words(&mut self) -> Result<Vec<String>, String> {
+        const COPIED: &str = "Press Enter when you have copied them: ";
+        self.wait_for(COPIED)?;
+        let page = self.seen.rsplit("they are not shown again.").next().unwrap_or_default();
+        let page = page.split(COPIED).next().unwrap_or_default();
+        let words = page.split_whitespace().filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+        let words = words.map(str::to_owned).collect();
+        self.press("\n")?;
+        Ok(words)
+    }
+
     /// A line of the shell whose end takes its time: until then its memory can be looked at. `trace` is a file for strace.
     #[must_use]
     pub fn drawn_out(line: &str, trace: &Path) -> String {
