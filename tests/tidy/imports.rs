@@ -9,11 +9,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pouch-console", &["pouch-platform"]),
     ("openpgp-pkcs11", &[]),
     ("pouch-shares", &[]),
+    ("pouch-carry", &[]),
     ("pouch-archive", &["pouch-format", "pouch-platform"]),
     ("pouch-capture", &["pouch-archive", "pouch-format", "pouch-platform"]),
     ("pouch-vault", &["pouch-format", "pouch-platform"]),
     ("pouch-open", &["pouch-archive", "pouch-format", "pouch-platform", "pouch-vault"]),
     ("pouch-cli", &["openpgp-pkcs11", "pouch-console", "pouch-format", "pouch-platform", "pouch-shares"]),
+    (
+        "pouch-link",
+        &["pouch-archive", "pouch-carry", "pouch-cli", "pouch-console", "pouch-format", "pouch-platform"],
+    ),
     ("pouch-softtoken", &["openpgp-pkcs11", "pouch-cli", "pouch-console"]),
     (
         "pouch-ceremony",
@@ -65,6 +70,7 @@ const OWNERS: &[(&str, &[&str])] = &[
         &["openpgp-pkcs11", "pouch-softtoken", "pouch-ceremony", "pouch-seal", "pouch-open", "pouch-import"],
     ),
     ("embedded-hal", &["pouch-panel"]),
+    ("reed-solomon-simd", &["pouch-carry"]),
     ("object_store", &["pouch-vault"]),
     ("indicatif", &["pouch-console"]),
 ];

@@ -1,0 +1,3 @@
+//! The receiving end: from datagrams to a pouch in the quarantine.
+
+pub mod report;

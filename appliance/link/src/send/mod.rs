@@ -1,0 +1,1 @@
+//! The sending end: from a pouch in the spool to datagrams.
