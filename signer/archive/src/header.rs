@@ -101,7 +101,16 @@ struct Fields {
     mtime: u64,
 }
 
+/// The canonical head of a file with mtime 0, for a name of at most 100 bytes of ASCII and a size below 2^33.
+pub(crate) fn plain_head(name: &str, size: u64) -> [u8; BLOCK] {
+    *header(name.as_bytes(), &Fields { kind: EntryType::Regular, mode: 0o600, size, mtime: 0 }).as_bytes()
+}
+
 fn push_header(out: &mut Vec<u8>, name: &[u8], fields: &Fields) {
+    out.extend_from_slice(header(name, fields).as_bytes());
+}
+
+fn header(name: &[u8], fields: &Fields) -> Header {
     let mut header = Header::new_ustar();
     if let Some(to) = header.as_old_mut().name.get_mut(..name.len()) {
         to.copy_from_slice(name);
@@ -117,7 +126,7 @@ fn push_header(out: &mut Vec<u8>, name: &[u8], fields: &Fields) {
         ustar.set_device_minor(0);
     }
     header.set_cksum();
-    out.extend_from_slice(header.as_bytes());
+    header
 }
 
 /// The first 100 bytes at most, cut where a character ends, without a slash at the end.

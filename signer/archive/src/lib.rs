@@ -4,6 +4,7 @@
 //! seal:  entries --write_head / CanonicalTar--> bytes
 //! open:  bytes --walk--> Sink = FrameWriter --pipe--> FrameReader --receive--> Sink = TreeWriter --> files
 //! lint:  bytes --walk--> nothing
+//! transit: names and sizes of parts --Layout--> any range of the tar; tar --Index--> where the parts lie
 //! ```
 //!
 //! The reader is our own, for no stock reader refuses all that must be refused. Nothing here reads a link, a device, an
@@ -15,6 +16,7 @@ mod header;
 mod lint;
 mod refusal;
 mod sink;
+pub mod transit;
 mod tree;
 mod walk;
 mod writer;
