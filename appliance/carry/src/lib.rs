@@ -14,6 +14,8 @@ mod block;
 mod code;
 mod interleave;
 mod layout;
+pub mod missing;
+pub mod resume;
 
 pub use bitmap::Bitmap;
 pub use block::{BlockHash, Context, Flawed, HASH, open, seal};
