@@ -131,10 +131,10 @@ impl Decoder {
         if missing.is_empty() {
             return Ok(());
         }
-        let enough = repair.get(..missing.len()).ok_or(CodeError::Few {
-            // At most 1024 + 256.
-            found: source.saturating_sub(u16::try_from(missing.len() - repair.len()).unwrap_or(source)),
-            source_symbols: source,
+        let enough = repair.get(..missing.len()).ok_or_else(|| {
+            let found = usize::from(source).saturating_sub(missing.len()).saturating_add(repair.len());
+            // Fewer than `source`, for there are fewer repair symbols than are missing.
+            CodeError::Few { found: u16::try_from(found).unwrap_or(source), source_symbols: source }
         })?;
         for column in columns(symbol) {
             let (original, recovery) = (source.into(), REPAIR_MOST.into());
