@@ -11,6 +11,7 @@ mod file;
 mod lock;
 mod memory;
 mod metadata;
+pub mod net;
 mod new_file;
 mod process;
 mod read;
