@@ -8,6 +8,7 @@ pub mod officer;
 pub mod place;
 pub mod postgres;
 pub mod process;
+pub mod relay;
 pub mod sample;
 pub mod software;
 pub mod terminal;

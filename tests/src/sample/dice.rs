@@ -2,23 +2,23 @@
 
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), with a stream of its own for each row of each table.
 #[derive(Clone, Debug)]
-pub(super) struct Dice {
+pub(crate) struct Dice {
     state: u64,
 }
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Dice { state: seed }
     }
 
     /// The dice of one row: rows can be made up in any order, and again when another table speaks of them.
-    pub(super) fn row(&self, table: u64, row: u64) -> Self {
+    pub(crate) fn row(&self, table: u64, row: u64) -> Self {
         let mut dice = Dice { state: self.state ^ table.rotate_left(48) ^ row.wrapping_mul(0xd1b5_4a32_d192_ed03) };
         dice.next();
         dice
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

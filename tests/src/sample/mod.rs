@@ -4,7 +4,7 @@
 //! bytes, JSON documents, history rows, names in Estonian, German and Cyrillic.
 
 mod business;
-mod dice;
+pub(crate) mod dice;
 mod land;
 mod names;
 
