@@ -34,6 +34,8 @@ wanted=(
     "time           command -v /usr/bin/time"
     "tar            command -v tar"
     "strace         command -v strace"
+    "iproute2       type -P ip /usr/sbin/ip /sbin/ip"
+    "nftables       type -P nft /usr/sbin/nft /sbin/nft"
     "shellcheck     command -v shellcheck"
     "nodejs         command -v node"
     "npm            command -v npm"

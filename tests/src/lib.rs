@@ -4,6 +4,7 @@
 //! `Cargo.toml`. Start reading at `main_path.rs`, or at `bin/demo.rs` for the whole way of the data.
 
 pub mod kill;
+pub mod netns;
 pub mod officer;
 pub mod place;
 pub mod postgres;
