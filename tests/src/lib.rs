@@ -3,6 +3,7 @@
 //! What the tests and the demo share lives here; the tests themselves lie beside this folder and are listed in
 //! `Cargo.toml`. Start reading at `main_path.rs`, or at `bin/demo.rs` for the whole way of the data.
 
+pub mod crossing;
 pub mod kill;
 pub mod netns;
 pub mod officer;
