@@ -15,6 +15,7 @@ mod code;
 mod interleave;
 mod layout;
 pub mod missing;
+pub mod model;
 pub mod resume;
 
 pub use bitmap::Bitmap;
