@@ -15,6 +15,7 @@ wanted=(
     "clang          command -v clang"
     "libclang-dev   ls /usr/lib/*/libclang-*.so* /usr/lib/llvm-*/lib/libclang*.so*"
     "util-linux     command -v setpriv"
+    "iproute2       ls /usr/sbin/ip /sbin/ip /usr/bin/ip"
     "procps         type -P kill"
     "diffutils      command -v diff"
     "python3        command -v python3"

@@ -40,6 +40,18 @@ pub enum NetError {
         /// The address.
         address: std::net::IpAddr,
     },
+    /// Text that is no Ethernet address.
+    #[error("{text:?} is not an Ethernet address such as 02:00:5e:10:00:01")]
+    Mac {
+        /// The text.
+        text: String,
+    },
+    /// An Ethernet address that cannot be joined.
+    #[error("{mac} is the address of one interface, not of a group that can be joined")]
+    NotAGroup {
+        /// The address.
+        mac: super::Mac,
+    },
     /// A file of the system that says something else than counters.
     #[error("{path:?} does not state {wanted}")]
     Unreadable {

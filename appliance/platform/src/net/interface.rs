@@ -14,7 +14,7 @@ use nix::{
     sys::socket::{AddressFamily, SockFlag, SockType, socket},
 };
 
-use super::{NetAction, NetError, Place};
+use super::{Mac, NetAction, NetError, Place};
 
 /// A network interface, as it was when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Interface {
     /// Most bytes of an IP packet, or of a frame without its Ethernet header.
     pub mtu: usize,
     /// Its Ethernet address, if it has one.
-    pub mac: Option<[u8; 6]>,
+    pub mac: Option<Mac>,
     /// Whether it leads back to this machine.
     pub loopback: bool,
     /// Whether it is up, and whether the link is.
@@ -48,7 +48,7 @@ impl Interface {
         let of_it: Vec<InterfaceAddress> =
             getifaddrs().map_err(failed)?.filter(|found| found.interface_name == name).collect();
         let flags = of_it.first().map_or(InterfaceFlags::empty(), |found| found.flags);
-        let mac = of_it.iter().find_map(|found| found.address?.as_link_addr()?.addr());
+        let mac = of_it.iter().find_map(|found| found.address?.as_link_addr()?.addr()).map(Mac);
         Ok(Self {
             name: name.to_owned(),
             index,

@@ -5,17 +5,24 @@
 
 mod batch;
 mod error;
+mod ether;
+mod ether_receive;
+mod ether_send;
 mod interface;
 mod messages;
 mod namespace;
 mod options;
 mod patience;
+mod ring;
 mod tell;
 mod udp_receive;
 mod udp_send;
 
 pub use batch::Batch;
 pub use error::{NetAction, NetError, Place};
+pub use ether::Mac;
+pub use ether_receive::{EtherListen, EtherReceiver};
+pub use ether_send::{EtherSender, EtherTo};
 pub use interface::Interface;
 pub use namespace::own_network;
 pub use tell::{Counters, FrameCounts, Limits, UdpCounters, UdpCounts};

@@ -25,7 +25,15 @@ macro_rules! plain {
         unsafe impl Plain for $type {}
     )*};
 }
-plain!(libc::c_int, [u32; MEMORY], libc::ip_mreqn, libc::ipv6_mreq);
+plain!(
+    libc::c_int,
+    [u32; MEMORY],
+    libc::ip_mreqn,
+    libc::ipv6_mreq,
+    libc::packet_mreq,
+    libc::tpacket_req3,
+    libc::tpacket_stats_v3
+);
 
 /// Sets an option to `value`.
 #[expect(unsafe_code, reason = "setsockopt takes an address and a length")]

@@ -105,7 +105,8 @@ impl UdpReceiver {
         self.buffer
     }
 
-    /// The datagrams that are there, or that come within `wait`; none if none do, or a signal came.
+    /// The datagrams that are there, or that come within `wait`; none if none do, or if a signal or
+    /// what is of no use came before.
     ///
     /// # Errors
     /// [`NetError::System`].

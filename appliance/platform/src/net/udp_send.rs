@@ -135,11 +135,7 @@ impl UdpSender {
                 // What a kernel says whose device, or whose encryption below IP, cannot cut messages.
                 Err(Errno::EIO | Errno::EINVAL) if self.segment > 0 => self.stop_joining()?,
                 Err(Errno::EINTR) => {}
-                Err(errno @ (Errno::ENOBUFS | Errno::EAGAIN | Errno::ENOMEM)) => {
-                    if !patience.pause() {
-                        return Err(self.place.failed(NetAction::Send, errno));
-                    }
-                }
+                Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::ENOMEM) if patience.pause() => {}
                 Err(errno) => return Err(self.place.failed(NetAction::Send, errno)),
             }
         }
