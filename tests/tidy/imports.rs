@@ -59,6 +59,8 @@ const EDGES: &[(&str, &[&str])] = &[
 /// For each outside crate of weight, who alone may use it.
 const OWNERS: &[(&str, &[&str])] = &[
     ("nix", &["pouch-platform"]),
+    ("landlock", &["pouch-platform"]),
+    ("seccompiler", &["pouch-platform"]),
     ("cryptoki", &["openpgp-pkcs11", "pouch-softtoken"]),
     ("tar", &["pouch-archive"]),
     ("zstd", &["pouch-seal", "pouch-open"]),

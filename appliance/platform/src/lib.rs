@@ -4,6 +4,7 @@
 //! outside, and never follows a symbolic link below a [`Dir`]. Start reading at [`Dir`].
 
 mod attributes;
+pub mod confine;
 mod dir;
 mod entries;
 mod error;
