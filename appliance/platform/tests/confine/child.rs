@@ -16,6 +16,7 @@ use std::{
 };
 
 use pouch_platform::{
+    Notifier,
     confine::{Calls, Confinement},
     effective_uid,
 };
@@ -82,7 +83,8 @@ pub(crate) fn run(name: &str, place: &Path) -> ! {
     let act = acts::all().into_iter().find(|act| act.name == name).unwrap();
     let (socket, frames) = (socket_with_datagram(), sealed::frame_socket());
     let (other, status) = (start_other(), File::open("/proc/self/status").unwrap());
-    let mut props = Props { place, socket, frames, other, status, thread: None };
+    let notifier = Notifier::from_environment().unwrap();
+    let mut props = Props { place, socket, frames, other, notifier, status, thread: None };
     if act.after != After::Nothing {
         let confined = confinement(place).enter().unwrap();
         props.thread = Some(Helper::start());

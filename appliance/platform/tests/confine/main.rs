@@ -22,7 +22,7 @@ use std::{
         linux::net::SocketAddrExt,
         unix::{
             fs::{PermissionsExt, chown},
-            net::{SocketAddr, UnixListener},
+            net::{SocketAddr, UnixDatagram, UnixListener},
             process::ExitStatusExt,
         },
     },
@@ -46,7 +46,9 @@ fn main() {
     // Whom an act tries to connect to.
     let name = SocketAddr::from_abstract_name(format!("pouch-confine-{}", std::process::id())).unwrap();
     let _listener = UnixListener::bind_addr(&name).unwrap();
-    let stage = Stage::build();
+    let manager = format!("pouch-manager-{}", std::process::id());
+    let heard = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&manager).unwrap()).unwrap();
+    let stage = Stage::build(manager);
     let mut wrong = Vec::new();
     let mut tried = 0;
     for as_nobody in [false, true] {
@@ -64,7 +66,13 @@ fn main() {
             }
         }
     }
+    heard.set_nonblocking(true).unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for word in ["READY=1", "WATCHDOG=1"] {
+        let mut buffer = [0; 64];
+        let length = heard.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], word.as_bytes());
+    }
     println!("{tried} acts ended as they should; {}", stage.cost());
 }
 
@@ -80,10 +88,12 @@ fn as_wanted(outcome: &Outcome, ended: ExitStatus) -> bool {
 struct Stage {
     place: tempfile::TempDir,
     program: PathBuf,
+    /// Abstract name of the socket where a service says that it is ready.
+    manager: String,
 }
 
 impl Stage {
-    fn build() -> Self {
+    fn build(manager: String) -> Self {
         let place = tempfile::tempdir().unwrap();
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // Where cargo builds may be closed to others.
@@ -94,7 +104,7 @@ impl Stage {
         fs::set_permissions(place.path().join("outside"), fs::Permissions::from_mode(0o666)).unwrap();
         fs::create_dir(place.path().join("readable")).unwrap();
         fs::write(place.path().join("readable/figure"), "41\n").unwrap();
-        Self { place, program }
+        Self { place, program, manager }
     }
 
     fn command(&self, name: &str, as_nobody: bool) -> Command {
@@ -111,7 +121,11 @@ impl Stage {
         } else {
             Command::new(&self.program)
         };
-        command.args(["--act", name]).arg(self.place.path()).env_remove("NOTIFY_SOCKET");
+        command.args(["--act", name]).arg(self.place.path());
+        command
+            .env("NOTIFY_SOCKET", format!("@{}", self.manager))
+            .env("WATCHDOG_USEC", "20000000")
+            .env_remove("WATCHDOG_PID");
         command
     }
 

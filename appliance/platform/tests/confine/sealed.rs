@@ -306,3 +306,9 @@ pub(crate) fn fork(_: &mut Props<'_>) -> io::Result<()> {
 pub(crate) fn execute(_: &mut Props<'_>) -> io::Result<()> {
     Command::new("/bin/true").status().map(|_| ())
 }
+
+pub(crate) fn notify(props: &mut Props<'_>) -> io::Result<()> {
+    assert_eq!(props.notifier.watchdog(), Some(Duration::from_secs(10)));
+    props.notifier.ready()?;
+    props.notifier.alive()
+}
