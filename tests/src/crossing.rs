@@ -8,6 +8,7 @@
 
 use crate::netns::{End, RECEIVER, SENDER, Wire};
 use crate::process::{binary, command, run};
+use pouch_link::receive::report::Report;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -112,7 +113,7 @@ impl Crossing {
     ///
     /// # Errors
     /// It has said nothing.
-    pub fn report(&self) -> Result<Value, String> {
+    pub fn report(&self) -> Result<Report, String> {
         let path = self.quarantine().join("status.json");
         let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))

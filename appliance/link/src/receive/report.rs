@@ -148,6 +148,10 @@ pub struct Arrived {
     pub at: Timestamp,
     /// Bytes.
     pub length: u64,
+    /// Datagrams that were lost on its way, before repair.
+    pub lost: u64,
+    /// Source symbols that repair brought back.
+    pub repaired: u64,
     /// What `pouch-import` made of it, if it was asked: its exit code and last words.
     pub import: Option<Import>,
 }
