@@ -103,7 +103,7 @@ fn ether_to(mac: Mac) -> EtherTo {
 }
 
 fn ether_listen() -> EtherListen {
-    EtherListen { interface: "far".into(), group: None, ethertype: ETHERTYPE, buffer: 4 << 20 }
+    EtherListen { interface: "far".into(), to: None, ethertype: ETHERTYPE, buffer: 4 << 20 }
 }
 
 /// What comes until nothing did for a while.
@@ -188,27 +188,30 @@ fn ethernet_past_the_queue_arrives_too() {
 }
 
 #[test]
-fn ethernet_takes_its_group_and_nothing_of_others() {
-    let group: Mac = "03:00:50:4c:4b:31".parse().unwrap();
+fn ethernet_takes_what_is_for_it_and_nothing_else() {
+    let (group, other_group) = (Mac([3, 0, 0x50, 0x4c, 0x4b, 0x31]), Mac([3, 0, 0x50, 0x4c, 0x4b, 0x32]));
+    let other = Mac([2, 0, 0, 0, 0, 9]);
     linked(
-        "ethernet_takes_its_group_and_nothing_of_others",
+        "ethernet_takes_what_is_for_it_and_nothing_else",
         move || {
-            let mut receiver = EtherReceiver::open(&EtherListen { group: Some(group), ..ether_listen() }).unwrap();
-            let single = EtherReceiver::open(&EtherListen { group: Some(FAR), ..ether_listen() });
-            assert!(matches!(single, Err(NetError::NotAGroup { mac: FAR })));
+            let receivers = [None, Some(FAR), Some(group), Some(other)]
+                .map(|to| EtherReceiver::open(&EtherListen { to, ..ether_listen() }).unwrap());
             ((), move || {
-                let arrived = ether_all(&mut receiver);
-                assert_eq!(arrived, [[1_u8; 100], [4; 100]]);
+                let wanted: [&[u8]; 4] = [&[1, 2, 3], &[1], &[2], &[4]];
+                for (mut receiver, wanted) in receivers.into_iter().zip(wanted) {
+                    let arrived = ether_all(&mut receiver);
+                    assert!(arrived.iter().all(|datagram| datagram.len() == 100));
+                    assert_eq!(arrived.iter().map(|datagram| datagram[0]).collect::<Vec<_>>(), wanted);
+                }
                 assert_eq!(frames_sent("far"), 0);
             })
         },
         move |()| {
-            let other = Mac([2, 0, 0, 0, 0, 9]);
             let send = |to: &EtherTo, byte: u8| EtherSender::open(to).unwrap().send(&[byte; 100], 100).unwrap();
-            send(&ether_to(group), 1);
-            send(&ether_to(other), 2);
-            send(&EtherTo { ethertype: 0x88b6, ..ether_to(FAR) }, 3);
-            send(&ether_to(FAR), 4);
+            for (mac, byte) in [(FAR, 1), (group, 2), (other_group, 3), (other, 4)] {
+                send(&ether_to(mac), byte);
+            }
+            send(&EtherTo { ethertype: 0x88b6, ..ether_to(FAR) }, 5);
         },
     );
 }

@@ -46,12 +46,6 @@ pub enum NetError {
         /// The text.
         text: String,
     },
-    /// An Ethernet address that cannot be joined.
-    #[error("{mac} is the address of one interface, not of a group that can be joined")]
-    NotAGroup {
-        /// The address.
-        mac: super::Mac,
-    },
     /// A file of the system that says something else than counters.
     #[error("{path:?} does not state {wanted}")]
     Unreadable {

@@ -18,10 +18,11 @@ use super::{
 /// Where to listen, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EtherListen {
-    /// The interface. Frames to its own address and to everybody are taken in; it is not made promiscuous.
+    /// The interface. It is not made promiscuous.
     pub interface: String,
-    /// A group whose frames the card shall let in too. Unlike a group of IP, joining it sends nothing.
-    pub group: Option<Mac>,
+    /// The only address that frames may be sent to: the interface's own, another, or a group's. The card is told to let
+    /// it in; unlike with a group of IP, that sends nothing. If none, what is for this machine or for everybody.
+    pub to: Option<Mac>,
     /// What the frames carry.
     pub ethertype: u16,
     /// Bytes of the buffer wanted, from 1 to 32 MiB. They count as memory of this process.
@@ -42,7 +43,7 @@ impl EtherReceiver {
     /// A receiver on `at`; frames wait for it from now on.
     ///
     /// # Errors
-    /// [`NetError::System`] without the interface, or without the right to (`CAP_NET_RAW`); [`NetError::NotAGroup`].
+    /// [`NetError::System`] without the interface, or without the right to (`CAP_NET_RAW`).
     pub fn open(at: &EtherListen) -> Result<Self, NetError> {
         let interface = Interface::named(&at.interface)?;
         let place = Place::Interface(at.interface.clone());
@@ -50,13 +51,11 @@ impl EtherReceiver {
             let place = &place;
             move |errno| place.failed(action, errno)
         };
-        // Without the Ethernet header: what is for us the kernel knows.
-        let socket = open(SockType::Datagram).map_err(failed(NetAction::Open))?;
-        let ring = Ring::of(&socket, at.buffer).map_err(failed(NetAction::Set("PACKET_RX_RING")))?;
+        let socket = open(SockType::Raw).map_err(failed(NetAction::Open))?;
+        let ring = Ring::of(&socket, at.buffer, at.to).map_err(failed(NetAction::Set("PACKET_RX_RING")))?;
         bind(socket.as_fd(), at.ethertype, interface.index).map_err(failed(NetAction::Bind))?;
-        if let Some(group) = at.group {
-            let request = membership(&interface, group)?;
-            set(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+        if let Some(to) = at.to.filter(|to| Some(*to) != interface.mac) {
+            set(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership(&interface, to))
                 .map_err(failed(NetAction::Set("PACKET_ADD_MEMBERSHIP")))?;
         }
         Ok(Self { ring, socket, place, overflowed: 0 })
@@ -108,15 +107,13 @@ impl EtherReceiver {
     }
 }
 
-fn membership(interface: &Interface, group: Mac) -> Result<libc::packet_mreq, NetError> {
-    if !group.is_group() {
-        return Err(NetError::NotAGroup { mac: group });
-    }
-    let [a, b, c, d, e, f] = group.0;
-    Ok(libc::packet_mreq {
+fn membership(interface: &Interface, to: Mac) -> libc::packet_mreq {
+    let [a, b, c, d, e, f] = to.0;
+    let kind = if to.is_group() { libc::PACKET_MR_MULTICAST } else { libc::PACKET_MR_UNICAST };
+    libc::packet_mreq {
         mr_ifindex: i32::try_from(interface.index).unwrap_or_default(),
-        mr_type: u16::try_from(libc::PACKET_MR_MULTICAST).unwrap_or_default(),
+        mr_type: u16::try_from(kind).unwrap_or_default(),
         mr_alen: 6,
         mr_address: [a, b, c, d, e, f, 0, 0],
-    })
+    }
 }

@@ -6,7 +6,7 @@
 use std::{
     fmt,
     num::NonZeroUsize,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     ptr::NonNull,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -18,10 +18,10 @@ use nix::{
 };
 
 use super::{
+    Mac,
     batch::{Batch, Extent},
     options::set,
 };
-use std::os::fd::AsFd;
 
 /// Bytes of a block; a frame lies in one block.
 pub(super) const BLOCK: usize = 256 * 1024;
@@ -41,6 +41,8 @@ const LENGTH: usize = 16;
 const DATA: usize = 24;
 const ADDRESS: usize = 48;
 const KIND: usize = ADDRESS + 10;
+/// Bytes of the Ethernet header, which begins with the destination.
+const HEADER: usize = 14;
 
 /// The mapped ring of one packet socket.
 pub(super) struct Ring {
@@ -52,14 +54,16 @@ pub(super) struct Ring {
     /// Whether it is ours.
     held: bool,
     extents: Vec<Extent>,
+    /// The only destination whose frames are taken, if one was said.
+    to: Option<Mac>,
     /// Frames that were longer than a block takes.
     cut: u64,
 }
 
 impl Ring {
-    /// Gives `socket` a ring of about `wanted` bytes.
+    /// Gives `socket`, which takes in whole frames, a ring of about `wanted` bytes.
     #[expect(unsafe_code, reason = "mmap hands out an address")]
-    pub(super) fn of(socket: &OwnedFd, wanted: usize) -> nix::Result<Self> {
+    pub(super) fn of(socket: &OwnedFd, wanted: usize, to: Option<Mac>) -> nix::Result<Self> {
         let blocks = (wanted / BLOCK).clamp(LEAST, MOST);
         let frame = 2048;
         let number = |number: usize| u32::try_from(number).map_err(|_| Errno::EINVAL);
@@ -79,7 +83,7 @@ impl Ring {
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping, at an address of the kernel's choice, touches no memory of anybody.
         let start = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, socket, 0) }?.cast();
-        Ok(Self { start, length, blocks, current: 0, held: false, extents: Vec::new(), cut: 0 })
+        Ok(Self { start, length, blocks, current: 0, held: false, extents: Vec::new(), to, cut: 0 })
     }
 
     /// Bytes of it.
@@ -110,7 +114,7 @@ impl Ring {
         self.held = self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER != 0;
         if self.held {
             let mut extents = std::mem::take(&mut self.extents);
-            self.cut += find(self.block(), &mut extents);
+            self.cut += find(self.block(), self.to, &mut extents);
             self.extents = extents;
         }
         self.held
@@ -133,21 +137,21 @@ impl Ring {
     }
 }
 
-/// Finds the frames of a block that were sent to us; returns how many were cut short.
-fn find(block: &[u8], extents: &mut Vec<Extent>) -> u64 {
+/// Finds the datagrams of a block that were sent to us, or to `to`; returns how many were cut short.
+fn find(block: &[u8], to: Option<Mac>, extents: &mut Vec<Extent>) -> u64 {
     let (mut at, mut cut) = (word(block, FIRST), 0);
     for _ in 0..word(block, FRAMES) {
         let Some(header) = block.get(at..) else { break };
         let length = word(header, CAUGHT);
-        // Not copies of what this machine sends, nor what is for another and only passes.
-        let ours = header
-            .get(KIND)
-            .is_some_and(|kind| [libc::PACKET_HOST, libc::PACKET_BROADCAST, libc::PACKET_MULTICAST].contains(kind));
-        if ours && length < word(header, LENGTH) {
-            cut += 1;
-        } else if ours {
-            let data = header.get(DATA..DATA + 2).and_then(|data| data.try_into().ok()).map_or(0, u16::from_ne_bytes);
-            extents.push(Extent { start: at.saturating_add(data.into()), length, segment: length });
+        let frame = header.get(DATA..DATA + 2).and_then(|data| data.try_into().ok()).map_or(0, u16::from_ne_bytes);
+        let frame = usize::from(frame);
+        if is_ours(header, frame, to) {
+            if length < word(header, LENGTH) {
+                cut += 1;
+            } else if let Some(length) = length.checked_sub(HEADER) {
+                let start = at.saturating_add(frame).saturating_add(HEADER);
+                extents.push(Extent { start, length, segment: length });
+            }
         }
         let next = word(header, NEXT);
         if next == 0 {
@@ -156,6 +160,17 @@ fn find(block: &[u8], extents: &mut Vec<Extent>) -> u64 {
         at = at.saturating_add(next);
     }
     cut
+}
+
+/// Not copies of what this machine sends; and by destination, or else what the kernel holds to be for this machine.
+fn is_ours(header: &[u8], frame: usize, to: Option<Mac>) -> bool {
+    let Some(kind) = header.get(KIND).copied() else { return false };
+    match to {
+        Some(Mac(to)) => {
+            kind != libc::PACKET_OUTGOING && header.get(frame..).and_then(|frame| frame.get(..6)) == Some(&to[..])
+        }
+        None => [libc::PACKET_HOST, libc::PACKET_BROADCAST, libc::PACKET_MULTICAST].contains(&kind),
+    }
 }
 
 fn word(bytes: &[u8], at: usize) -> usize {
@@ -203,13 +218,14 @@ mod tests {
     #[test]
     fn a_block_of_nonsense_gives_no_byte_beyond_it() {
         let mut extents = Vec::new();
-        assert_eq!(find(&[0xff; 256], &mut extents), 0);
+        assert_eq!(find(&[0xff; 256], None, &mut extents), 0);
+        assert_eq!(find(&[0xff; 256], Some(Mac([0xff; 6])), &mut extents), 0);
         let mut block = vec![0; 256];
         block[FRAMES] = 200;
         block[FIRST] = 48;
         block[48 + NEXT] = 0xff;
         block[48 + CAUGHT + 3] = 0x70;
-        find(&block, &mut extents);
+        find(&block, None, &mut extents);
         assert!(Batch::new(&block, &extents).all(<[u8]>::is_empty));
     }
 }
