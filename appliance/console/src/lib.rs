@@ -15,6 +15,7 @@ pub mod log;
 mod output;
 mod progress;
 mod prompt;
+pub mod qr;
 mod text;
 
 pub use escape::{escape, escape_json, escape_lines};

@@ -123,11 +123,16 @@ pub struct Output {
 }
 
 impl Output {
+    /// Whether a view that is drawn on stdout, which may be a terminal, is coloured.
+    #[must_use]
+    pub fn colors_view(&self, terminal: bool) -> bool {
+        use_color(self.options.color, terminal, no_color())
+    }
+
     /// An output as the command line wants it; looks at `NO_COLOR` and at whether stderr is a terminal.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = use_color(options.color, io::stderr().is_terminal(), no_color);
+        let color = use_color(options.color, io::stderr().is_terminal(), no_color());
         Output { options, color }
     }
 
@@ -206,6 +211,10 @@ impl Output {
             let _ = one_json(&json!({ name: value }), false).and_then(|text| stdout(&text));
         }
     }
+}
+
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 fn use_color(color: Color, terminal: bool, no_color: bool) -> bool {

@@ -9,6 +9,7 @@ pub mod announcement;
 pub mod datagram;
 mod fields;
 pub mod heartbeat;
+pub mod key_file;
 pub mod receive;
 pub mod send;
 pub mod tag;

@@ -1,18 +1,13 @@
 //! QR codes as drawings.
 
-use fast_qr::{ECL, QRBuilder};
 use maud::{Markup, html};
+use pouch_console::qr::{QUIET, modules};
 use std::fmt::Write as _;
-
-/// White modules around the code (ISO/IEC 18004 wants four).
-const QUIET: usize = 4;
 
 /// The code of `text` as a drawing, black on white; nothing if the text is too long for any code.
 pub(super) fn svg(text: &str, title: &str) -> Markup {
-    let Ok(code) = QRBuilder::new(text).ecl(ECL::M).build() else { return html! {} };
-    let side = code.size.saturating_add(2 * QUIET);
-    let rows = code.data.chunks(code.size).take(code.size);
-    let dark: Vec<Vec<bool>> = rows.map(|row| row.iter().map(|module| module.value()).collect()).collect();
+    let Some(dark) = modules(text) else { return html! {} };
+    let side = dark.len().saturating_add(2 * QUIET);
     html! {
         svg class="qr" role="img" aria-label=(title) viewBox={ "0 0 " (side) " " (side) } {
             rect width=(side) height=(side) fill="#fff" {}
