@@ -617,17 +617,53 @@ def check_part(data, stated):
     refuse_if(hashlib.sha256(data).hexdigest() != stated["sha256"], "SEGMENT-DIGEST")
 
 
+FIRST = ["manifest.json", "manifest.json.sig"]
+
+
 def check_pouch(data):
     # The vectors carry pouches as archives in the canonical form, so the same reader does.
     files = {path: content for path, _, content, _ in Archive(data).entries}
-    needed = ["manifest.json", "manifest.json.sig"]
-    refuse_if(any(files.get(name) is None for name in needed), "POUCH-PARTS")
+    refuse_if(any(files.get(name) is None for name in FIRST), "POUCH-PARTS")
+    check_files(files)
+
+
+def check_files(files, pouch=None):
     fields = check_manifest(files["manifest.json"])
+    refuse_if(pouch and pouch != f"{fields['registry']}-{fields['sequence']:06}", "POUCH-TRANSIT")
     parts = list(map(dict, fields["segments"] + fields["index"]))
-    names = needed + [part["name"] for part in parts]
+    names = FIRST + [part["name"] for part in parts]
     refuse_if(sorted(files) != sorted(names) or None in files.values(), "POUCH-PARTS")
     for part in parts:
         check_part(files[part["name"]], part)
+
+
+# --- pouches in transit (section 2.1)
+
+POUCH = re.compile(r"[a-z][a-z0-9-]{0,31}-([0-9]{6}|[1-9][0-9]{6,15})", re.ASCII)
+
+
+def check_transit(data):
+    """Takes names and sizes out of the headers, makes the tar again and compares."""
+    at, pouch, files = 0, None, {}
+    while any(data[at : at + 512]):
+        name = re.match(rb"([a-z0-9-]+)/([a-z0-9.-]+)\0", data[at : at + 100])
+        size = re.fullmatch(rb"[0-7]{11}\0", data[at + 124 : at + 136])
+        refuse_if(not name or not size, "POUCH-TRANSIT")
+        folder, file, size = name.group(1).decode(), name.group(2).decode(), int(size.group()[:-1], 8)
+        refuse_if(pouch not in (None, folder) or file in files, "POUCH-TRANSIT")
+        pouch, files[file] = folder, data[at + 512 : at + 512 + size]
+        limit = {"manifest.json": 16 * MIB, "manifest.json.sig": 64 * KIB}.get(file, 65 * MIB)
+        refuse_if(not 1 <= size <= limit or len(files[file]) != size, "POUCH-TRANSIT")
+        at += 512 + size + -size % 512
+    refuse_if(not pouch or not POUCH.fullmatch(pouch), "POUCH-TRANSIT")
+    refuse_if(not 1 <= int(pouch.rpartition("-")[2]) <= 2**53, "POUCH-TRANSIT")
+    count = {kind: sum(name.startswith(kind) for name in files) for kind in ["segment", "index"]}
+    refuse_if(not all(1 <= number <= 65536 for number in count.values()), "POUCH-TRANSIT")
+    names = FIRST + [f"{kind}-{place:06}.pgp" for kind, number in count.items() for place in range(number)]
+    refuse_if(names != list(files), "POUCH-TRANSIT")
+    entries = [head(f"{pouch}/{name}", 0, len(part), False) + part + bytes(-len(part) % 512) for name, part in files.items()]
+    refuse_if(b"".join(entries) + bytes(1024) != data, "POUCH-TRANSIT")
+    check_files(files, pouch)
 
 
 def check(path):
@@ -647,6 +683,9 @@ def check(path):
         return "open", ""
     elif kind == "pouch":
         check_pouch(data)
+        return "open", ""
+    elif kind == "transit":
+        check_transit(data)
         return "open", ""
     else:
         return "open", ""

@@ -71,10 +71,11 @@ pub(crate) enum Verb {
 #[command(after_help = "\
 Examples:
   pouch-import inspect /media/pouch/land-000041
+  pouch-import inspect /media/pouch/land-000041.tar
 
 Needs no configuration. Whoever made the files wrote what is shown: believe nothing before `pouch-import verify`.")]
 pub(crate) struct InspectArgs {
-    /// The directory of a pouch.
+    /// The directory of a pouch, or its one tar in transit.
     pub(crate) pouch: PathBuf,
 }
 
@@ -82,11 +83,12 @@ pub(crate) struct InspectArgs {
 #[command(after_help = "\
 Examples:
   pouch-import verify /media/pouch/land-000041
+  pouch-import verify /media/pouch/land-000041.tar
 
 Checks signatures, policy and every part against the trust file. Whether it is the next pouch of its registry is not
 looked at: that is `pouch-import import --dry-run`. Exit codes: 0 verified, 77 refused by the rule that is named.")]
 pub(crate) struct VerifyArgs {
-    /// The directory of a pouch.
+    /// The directory of a pouch, or its one tar in transit.
     pub(crate) pouch: PathBuf,
 }
 
@@ -95,6 +97,7 @@ pub(crate) struct VerifyArgs {
 Examples:
   pouch-import import /media/pouch/land-000041
   pouch-import import /media/pouch/land-000042 /media/pouch/land-000043
+  pouch-import import /var/lib/pouch/arrived/land-000044.tar
   pouch-import import --dry-run /media/pouch/land-000041
   pouch-import import --first \"adroitness adviser ... 32 words\" /media/pouch/land-000001
 
@@ -102,9 +105,13 @@ Needs no secret. Several pouches are taken in the order of their sequence number
 --first with the digest of its manifest, in 64 hexadecimal digits or 32 words, from the dispatch note that came on
 another way; never take it from the pouch itself.
 
+A pouch is a directory, or the one tar of it that a link delivers and `pouch-seal export` writes. The tar is read where it
+lies, never unpacked before it is verified; one that another tool made is refused (POUCH-TRANSIT): unpack that with
+`tar xf` and import the directory.
+
 Exit codes: 0 all are kept, 3 a pouch was here already, 77 a pouch is refused; nothing of a refused pouch is kept.")]
 pub(crate) struct ImportArgs {
-    /// Directories of pouches.
+    /// Directories of pouches, or their tars in transit.
     #[arg(required = true, value_name = "POUCH")]
     pub(crate) pouches: Vec<PathBuf>,
 
@@ -229,7 +236,7 @@ pqc, the format's description has a line with OpenPGP.js.
 Whoever holds the printed text can read this pouch, and no other. The act goes to the log, the key does not. It asks for
 exactly `Yes` at the terminal, or needs --yes-export.")]
 pub(crate) struct SessionKeyArgs {
-    /// A pouch in the vault such as land-000041, or the directory of a pouch, which is verified first.
+    /// A pouch in the vault such as land-000041, or the directory or tar of a pouch, which is verified first.
     pub(crate) pouch: String,
 
     #[command(flatten)]

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use pouch_archive::TreeError;
+use pouch_archive::transit::IndexError;
 use pouch_cli::explain::{dir, lock};
 use pouch_console::{Exit, Failure};
 use pouch_open::{
@@ -33,6 +34,9 @@ pub(crate) fn spool(error: SpoolError, source: &Path) -> Failure {
     let failure = match (error.rule(), error) {
         (Some(rule), error) => Failure::new(rule, Exit::Refused, &error).hint(BAD_COPY),
         (None, SpoolError::Source(error)) => dir(error),
+        (None, SpoolError::Transit(IndexError::Read(ref source))) => {
+            Failure::new("INPUT", Exit::from(source), format!("cannot read the file: {source}")).hint(BAD_COPY)
+        }
         (None, SpoolError::Read { ref source, file }) => {
             Failure::new("INPUT", Exit::from(source), format!("cannot read {file}: {source}")).hint(BAD_COPY)
         }
@@ -46,7 +50,8 @@ pub(crate) fn verify(error: VerifyError, source: &Path) -> Failure {
     let failure = match (error.rule(), error) {
         (Some(rule), error) => {
             let hint = match &error {
-                VerifyError::Extra { .. }
+                VerifyError::OtherPouch { .. }
+                | VerifyError::Extra { .. }
                 | VerifyError::Missing { .. }
                 | VerifyError::Size { .. }
                 | VerifyError::Digest { .. } => BAD_COPY,

@@ -18,6 +18,7 @@ mod reopen;
 mod segment;
 mod signature;
 mod signers;
+mod source;
 mod state;
 mod trust;
 mod unpack;
@@ -30,11 +31,12 @@ pub use key::{KeyError, PouchKey};
 pub use ordered::{Fetch, StreamError};
 pub use packet::PacketError;
 pub use path::{
-    Admitted, Checked, Kept, Receipt, Source, Spooled, Verified, admit, check, judge, keep, receipt, spool, verify,
+    Admitted, Checked, Kept, Receipt, Spooled, Verified, admit, check, judge, keep, receipt, spool, verify,
 };
 pub use reopen::{Reopened, reopen};
 pub use segment::PartError;
 pub use signers::SIGNATURE_SLACK;
+pub use source::Source;
 pub use state::{
     DispatchNote, Event, Head, Ledger, LogFault, LogHead, RecoverError, State, StateError, StatePlaces, Warning,
 };

@@ -1,7 +1,6 @@
 //! The files of a pouch: read once from the source, and hashed as they are written.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
@@ -10,23 +9,34 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use openssl::sha::Sha256;
-use pouch_format::{MANIFEST_FILE, Manifest, Part, Rule, SIGNATURE_FILE, Sha256Digest, escaped};
-use pouch_platform::{Dir, DirError, Kind, NewFile};
+use pouch_format::{MANIFEST_FILE, Manifest, Part, SIGNATURE_FILE, Sha256Digest, escaped};
+use pouch_platform::NewFile;
 use pouch_vault::Staging;
 
-use crate::{SpoolError, VerifyError};
+use crate::{Source, VerifyError};
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 1 << 20;
 /// Most parts copied at once.
 const WORKERS: usize = 4;
 
+/// POUCH-TRANSIT: a tar is called after the pouch that its manifest states; the rest of the rule was checked when it was
+/// opened. Says whether the source is one.
+pub(crate) fn check_transit(source: &Source, manifest: &Manifest) -> Result<bool, VerifyError> {
+    match source.pouch() {
+        Some(named) if *named != manifest.id() => {
+            Err(VerifyError::OtherPouch { named: named.clone(), stated: manifest.id() })
+        }
+        named => Ok(named.is_some()),
+    }
+}
+
 /// POUCH-PARTS: the source holds exactly the files that the manifest names.
-pub(crate) fn check_names(source: &Dir, manifest: &Manifest) -> Result<(), VerifyError> {
+pub(crate) fn check_names(source: &Source, manifest: &Manifest) -> Result<(), VerifyError> {
     let mut missing: BTreeSet<&str> = manifest.parts().map(|part| part.name.as_str()).collect();
     missing.extend([MANIFEST_FILE, SIGNATURE_FILE]);
-    for entry in source.entries().map_err(VerifyError::Source)? {
-        let name = entry.map_err(VerifyError::Source)?.name;
+    for name in source.names().map_err(VerifyError::Source)? {
+        let name = name.map_err(VerifyError::Source)?;
         // The first name too many stops the walk, so its length is bounded by the manifest's.
         if !name.to_str().is_some_and(|name| missing.remove(name)) {
             return Err(VerifyError::Extra { name: escaped(name.as_bytes()) });
@@ -39,7 +49,7 @@ pub(crate) fn check_names(source: &Dir, manifest: &Manifest) -> Result<(), Verif
 }
 
 /// SEGMENT-SIZE, SEGMENT-DIGEST: every part is the one that the manifest states; copies them if there is where to.
-pub(crate) fn check_parts(source: &Dir, manifest: &Manifest, staging: Option<&Staging>) -> Result<(), VerifyError> {
+pub(crate) fn check_parts(source: &Source, manifest: &Manifest, staging: Option<&Staging>) -> Result<(), VerifyError> {
     let parts: Vec<&Part> = manifest.parts().collect();
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -70,12 +80,10 @@ pub(crate) fn check_parts(source: &Dir, manifest: &Manifest, staging: Option<&St
     }
 }
 
-fn check_part(source: &Dir, part: &Part, staging: Option<&Staging>, buffer: &mut [u8]) -> Result<(), VerifyError> {
+fn check_part(source: &Source, part: &Part, staging: Option<&Staging>, buffer: &mut [u8]) -> Result<(), VerifyError> {
     let name = || part.name.clone();
-    let mut from = source.open_file(&part.name).map_err(|error| {
-        let missing = is_no_file(source, &part.name, &error);
-        if missing { VerifyError::Missing { part: name() } } else { VerifyError::Source(error) }
-    })?;
+    let from = source.open_part(&part.name).map_err(VerifyError::Source)?;
+    let mut from = from.ok_or_else(|| VerifyError::Missing { part: name() })?;
     let to = staging.map(|staging| staging.create(&part.name)).transpose()?;
     let mut to = to.map(|file| NewFile::new(file, part.size));
     let (found, sha256) = copy(&mut from, to.as_mut(), part, buffer)?;
@@ -95,7 +103,7 @@ fn check_part(source: &Dir, part: &Part, staging: Option<&Staging>, buffer: &mut
 
 /// Copies at most one byte more than stated, and hashes what it writes.
 fn copy(
-    from: &mut File,
+    from: &mut impl Read,
     mut to: Option<&mut NewFile>,
     part: &Part,
     buffer: &mut [u8],
@@ -119,25 +127,6 @@ fn copy(
             to.write_all(bytes).map_err(|source| VerifyError::Write { part: part.name.clone(), source })?;
         }
     }
-}
-
-/// Whether something else than a regular file has the name, or nothing; the call that failed may say it in other words.
-pub(crate) fn is_no_file(source: &Dir, name: &str, error: &DirError) -> bool {
-    matches!(error, DirError::NotAFile { .. })
-        || match source.metadata(name) {
-            Ok(metadata) => metadata.kind != Kind::File,
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-        }
-}
-
-/// One of the two small files, whole: at most `limit` bytes, which `rule` sets.
-pub(crate) fn read_small(source: &Dir, file: &'static str, limit: u64, rule: Rule) -> Result<Vec<u8>, SpoolError> {
-    let from = source.open_file(file).map_err(|error| {
-        if is_no_file(source, file, &error) { SpoolError::Missing { file } } else { SpoolError::Source(error) }
-    })?;
-    let mut bytes = Vec::new();
-    from.take(limit + 1).read_to_end(&mut bytes).map_err(|source| SpoolError::Read { file, source })?;
-    if bytes.len() as u64 > limit { Err(SpoolError::TooLarge { file, limit, rule }) } else { Ok(bytes) }
 }
 
 /// Its copy: the very bytes that were read, durably.

@@ -40,33 +40,16 @@
 //! }
 //! ```
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use openssl::sha::sha256;
 use pouch_format::{Fingerprint, MANIFEST_FILE, Manifest, PouchId, Rule, SIGNATURE_FILE, Sha256Digest, limits};
-use pouch_platform::Dir;
 use pouch_vault::{Published, Staging, Vault};
 use serde::Serialize;
 
 use crate::state::{Event, Head, Ledger, State, ids};
-use crate::{AdmitError, BUILD_FLOOR, Clock, KeepError, SpoolError, Trust, VerifyError, parts, signature, signers};
-
-/// A directory in which the parts of one pouch lie, as the courier brought them.
-#[derive(Debug)]
-pub struct Source {
-    dir: Dir,
-}
-
-impl Source {
-    /// Opens the directory; nothing in it is read.
-    ///
-    /// # Errors
-    /// [`SpoolError::Source`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, SpoolError> {
-        Ok(Self { dir: Dir::open(path).map_err(SpoolError::Source)? })
-    }
-}
+use crate::{
+    AdmitError, BUILD_FLOOR, Clock, KeepError, Source, SpoolError, Trust, VerifyError, parts, signature, signers,
+};
 
 /// A source whose two small files are in memory. Nothing of them is known to be true.
 #[derive(Debug)]
@@ -81,8 +64,8 @@ pub struct Spooled {
 /// # Errors
 /// [`SpoolError`] if they are not there, are not regular files, or are larger than any of their kind.
 pub fn spool(source: Source) -> Result<Spooled, SpoolError> {
-    let manifest = parts::read_small(&source.dir, MANIFEST_FILE, limits::MANIFEST_BYTES, Rule::ManifestSize)?;
-    let signatures = parts::read_small(&source.dir, SIGNATURE_FILE, limits::SIGNATURE_FILE_BYTES, Rule::SignGrammar)?;
+    let manifest = source.manifest()?;
+    let signatures = source.signatures()?;
     Ok(Spooled { source, manifest, signatures })
 }
 
@@ -167,11 +150,15 @@ fn verify_statement(spooled: &Spooled, trust: &Trust) -> Result<Checked, VerifyE
 
 /// Everything about the sealed parts, of which nothing but size and digest is looked at.
 fn verify_parts(spooled: &Spooled, mut checked: Checked, staging: Option<&Staging>) -> Result<Checked, VerifyError> {
+    // POUCH-TRANSIT: a tar is byte for byte the one that its parts have.
+    if parts::check_transit(&spooled.source, &checked.manifest)? {
+        pass(&mut checked.passed, Rule::PouchTransit);
+    }
     // POUCH-PARTS: a pouch holds exactly the parts that its manifest names.
-    parts::check_names(&spooled.source.dir, &checked.manifest)?;
+    parts::check_names(&spooled.source, &checked.manifest)?;
     pass(&mut checked.passed, Rule::PouchParts);
     // SEGMENT-SIZE, SEGMENT-DIGEST: exactly the size and the SHA-256 that the manifest states.
-    parts::check_parts(&spooled.source.dir, &checked.manifest, staging)?;
+    parts::check_parts(&spooled.source, &checked.manifest, staging)?;
     pass(&mut checked.passed, Rule::SegmentSize);
     pass(&mut checked.passed, Rule::SegmentDigest);
     Ok(checked)

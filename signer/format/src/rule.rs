@@ -33,6 +33,7 @@ macro_rules! rules {
 
 rules! {
     PouchParts "POUCH-PARTS" "A pouch holds exactly the parts that its manifest names.";
+    PouchTransit "POUCH-TRANSIT" "A pouch in transit is byte for byte the one tar that its parts have.";
     ManifestSize "MANIFEST-SIZE" "A manifest is at most 16 MiB.";
     ManifestSyntax "MANIFEST-SYNTAX" "A manifest is one JSON object with exactly the known fields.";
     ManifestCanonical "MANIFEST-CANONICAL" "A manifest is byte for byte the canonical encoding of what it says.";

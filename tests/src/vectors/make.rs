@@ -6,7 +6,7 @@ use std::fs;
 use sequoia_openpgp::anyhow::{Context as _, ensure};
 
 use super::keys::Keys;
-use super::{Folder, Result, Vector, archive, index, manifest, part, pouch, pqc, signature};
+use super::{Folder, Result, Vector, archive, index, manifest, part, pouch, pqc, signature, transit};
 
 /// Every vector, with these keys.
 ///
@@ -21,6 +21,7 @@ pub fn all(keys: &Keys) -> Result<Vec<Vector>> {
         index::vectors()?,
         pouch::vectors(keys)?,
         pqc::vectors(keys)?,
+        transit::vectors(keys)?,
     ];
     Ok(vectors.concat())
 }

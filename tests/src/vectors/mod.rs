@@ -26,6 +26,7 @@ pub mod seeds;
 mod signature;
 mod signature_faults;
 mod tar;
+mod transit;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ use sequoia_openpgp::anyhow::{self, Context as _, anyhow, bail};
 pub type Result<T> = anyhow::Result<T>;
 
 /// The readers that a vector can be for.
-pub const KINDS: [&str; 6] = ["manifest", "signature", "archive", "part", "index", "pouch"];
+pub const KINDS: [&str; 7] = ["manifest", "signature", "archive", "part", "index", "pouch", "transit"];
 
 /// Largest vector, with the bytes that `append` adds.
 const LARGEST: usize = 32 << 20;

@@ -133,8 +133,20 @@ impl<'k> Pouch<'k> {
 
     /// The vector.
     pub(super) fn vector(&self, name: &str, rule: Option<pouch_format::Rule>, comment: &str) -> Result<Vector> {
+        self.vector_of("pouch", name, rule, comment, outer(&self.files)?)
+    }
+
+    /// The vector of a kind that is this pouch in some tar.
+    pub(super) fn vector_of(
+        &self,
+        kind: &str,
+        name: &str,
+        rule: Option<pouch_format::Rule>,
+        comment: &str,
+        tar: Vec<u8>,
+    ) -> Result<Vector> {
         let draft = &self.draft;
-        let vector = Vector::new("pouch", name, rule, comment, outer(&self.files)?)
+        let vector = Vector::new(kind, name, rule, comment, tar)
             .with("registry", "land")
             .with("signers", draft.signers.join(" "))
             .with("threshold", draft.signers.len().to_string())

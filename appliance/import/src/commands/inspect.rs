@@ -1,18 +1,17 @@
 //! `pouch-import inspect`
 
-use pouch_cli::explain::dir;
 use pouch_console::{Exit, Failure, Output};
-use pouch_format::{MANIFEST_FILE, Manifest, Sha256Digest, limits};
-use pouch_platform::Dir;
+use pouch_format::{Manifest, Sha256Digest};
+use pouch_open::Source;
 use serde_json::json;
 
 use crate::cli::InspectArgs;
+use crate::explain;
 use crate::output::manifest;
 
 pub(crate) fn run(arguments: &InspectArgs, output: &Output) -> Result<Exit, Failure> {
-    let bytes = Dir::open(&arguments.pouch)
-        .and_then(|dir| dir.read_bounded(MANIFEST_FILE, limits::MANIFEST_BYTES))
-        .map_err(dir)?;
+    let path = &arguments.pouch;
+    let bytes = Source::open(path).and_then(|source| source.manifest()).map_err(|error| explain::spool(error, path))?;
     let claimed = Manifest::parse(&bytes).map_err(|error| {
         Failure::new(error.rule(), Exit::Data, &error)
             .fact("source", arguments.pouch.display())

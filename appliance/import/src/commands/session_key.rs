@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use pouch_cli::explain::dir;
 use pouch_console::{Exit, Failure, Output, confirm};
 use pouch_format::{Manifest, PouchId, Sha256Digest};
 use pouch_open::{Event, Source, Trust, check, spool};
-use pouch_platform::{Dir, effective_uid};
+use pouch_platform::effective_uid;
 use serde_json::json;
 
 use super::opener::{self, Opener};
@@ -27,7 +26,7 @@ pub(crate) fn run(cli: &Cli, arguments: &SessionKeyArgs, output: &Output) -> Res
     let trust = trust(&config)?;
     let found = match arguments.pouch.parse::<PouchId>() {
         Ok(id) if !Path::new(&arguments.pouch).exists() => in_vault(id, &Known::read_aloud(&config, output)?)?,
-        _ => in_folder(Path::new(&arguments.pouch), &trust)?,
+        _ => outside(Path::new(&arguments.pouch), &trust)?,
     };
     let opener = Opener::new(&config, &trust, &found.manifest, &arguments.token)?;
     if !arguments.yes_export {
@@ -58,13 +57,14 @@ fn in_vault(id: PouchId, known: &Known) -> Result<Found, Failure> {
     Ok(Found { id, digest: reopened.digest(), manifest, first })
 }
 
-fn in_folder(path: &Path, trust: &Trust) -> Result<Found, Failure> {
-    let spooled = Source::open(path).and_then(spool).map_err(|error| explain::spool(error, path))?;
+fn outside(path: &Path, trust: &Trust) -> Result<Found, Failure> {
+    let source = Source::open(path).map_err(|error| explain::spool(error, path))?;
+    let spooled = spool(source.clone()).map_err(|error| explain::spool(error, path))?;
     let checked = check(spooled, trust).map_err(|error| explain::verify(error, path))?;
     let manifest = checked.manifest().clone();
     let part = opener::first_part(&manifest)?;
     // Size and digest are compared again when the key is taken from it.
-    let first = Dir::open(path).and_then(|dir| dir.read_bounded(&part.name, part.size)).map_err(dir)?;
+    let first = source.part(part).map_err(|error| explain::verify(error, path))?;
     Ok(Found { id: checked.id(), digest: checked.digest(), manifest, first })
 }
 

@@ -1,7 +1,8 @@
 //! Why a pouch is refused before the state is asked.
 
 use jiff::Timestamp;
-use pouch_format::{Fingerprint, ManifestError, Profile, RegistryName, Rule, Sha256Digest};
+use pouch_archive::transit::IndexError;
+use pouch_format::{Fingerprint, ManifestError, PouchId, Profile, RegistryName, Rule, Sha256Digest};
 use pouch_platform::DirError;
 use pouch_vault::VaultError;
 
@@ -11,6 +12,9 @@ pub enum SpoolError {
     /// The source directory, or something in it, cannot be opened.
     #[error(transparent)]
     Source(DirError),
+    /// A file that is no tar of a pouch, or cannot be read.
+    #[error("the file is not taken as a pouch in transit: {0}")]
+    Transit(#[from] IndexError),
     /// A file that every pouch has is not there, or is not a regular file.
     #[error("the source has no regular file {file}")]
     Missing {
@@ -42,7 +46,8 @@ impl SpoolError {
     #[must_use]
     pub fn rule(&self) -> Option<Rule> {
         match self {
-            SpoolError::Source(_) | SpoolError::Read { .. } => None,
+            SpoolError::Source(_) | SpoolError::Transit(IndexError::Read(_)) | SpoolError::Read { .. } => None,
+            SpoolError::Transit(IndexError::Refused { .. }) => Some(Rule::PouchTransit),
             SpoolError::Missing { .. } => Some(Rule::PouchParts),
             SpoolError::TooLarge { rule, .. } => Some(*rule),
         }
@@ -182,6 +187,14 @@ pub enum VerifyError {
         /// The registry.
         registry: RegistryName,
     },
+    /// A tar that is called after another pouch.
+    #[error("the tar is called {named}, its manifest is that of {stated}")]
+    OtherPouch {
+        /// In the tar.
+        named: PouchId,
+        /// In the manifest.
+        stated: PouchId,
+    },
     /// A name in the source that the manifest does not name.
     #[error("the source holds \"{name}\", which the manifest does not name")]
     Extra {
@@ -270,6 +283,7 @@ impl VerifyError {
             VerifyError::Threshold { .. } | VerifyError::Unsigned { .. } => Rule::SignThreshold,
             VerifyError::Manifest(error) => error.rule(),
             VerifyError::Registry { .. } => Rule::ImportRegistry,
+            VerifyError::OtherPouch { .. } => Rule::PouchTransit,
             VerifyError::Extra { .. } | VerifyError::Missing { .. } => Rule::PouchParts,
             VerifyError::Size { .. } => Rule::SegmentSize,
             VerifyError::Digest { .. } => Rule::SegmentDigest,

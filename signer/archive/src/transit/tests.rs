@@ -91,6 +91,18 @@ fn heads_are_those_of_the_archive() {
     }
 }
 
+/// The example of SPEC.md.
+#[test]
+fn the_beginning_of_a_pouch() {
+    let layout = small();
+    let extents = layout.extents();
+    let head = layout.head(extents[0]);
+    assert!(head.starts_with(b"land-000041/manifest.json\0"));
+    assert_eq!(&head[100..108], b"0000600\0");
+    assert_eq!(&head[124..156], b"00000001274\x0000000000000\x000013342\0");
+    assert_eq!(extents[1].start, 1536 + 512);
+}
+
 #[test]
 fn what_is_written_is_read() {
     let layout = small();
