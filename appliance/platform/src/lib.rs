@@ -9,6 +9,7 @@ mod dir;
 mod entries;
 mod error;
 mod file;
+pub mod handover;
 mod lock;
 mod memory;
 mod metadata;

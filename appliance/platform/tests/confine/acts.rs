@@ -3,7 +3,7 @@
 use std::{fs::File, io, os::fd::OwnedFd, path::Path};
 
 use nix::libc;
-use pouch_platform::Notifier;
+use pouch_platform::{Notifier, handover::Handover};
 
 use crate::{child::Helper, entered, sealed};
 
@@ -37,10 +37,12 @@ pub(crate) struct Props<'a> {
     pub(crate) socket: OwnedFd,
     /// One that is bound to an interface below IP, when root.
     pub(crate) frames: Option<OwnedFd>,
-    /// A process of the same user that waits for our end.
-    pub(crate) other: i32,
+    /// A process of the same user that waits for our end, where the act is on another.
+    pub(crate) other: Option<i32>,
     /// From the environment, where a manager listens.
     pub(crate) notifier: Notifier,
+    /// Started before confinement, where a file is handed over.
+    pub(crate) handover: Option<Handover>,
     /// What the system says of this process; opened before it could no longer be.
     pub(crate) status: File,
     /// A thread that does an act when it is told to; none where nothing is confined beforehand.
@@ -75,6 +77,7 @@ pub(crate) fn all() -> Vec<Act> {
         act(Sealing, Works, "sleep, hash, log", sealed::sleep_hash_log),
         act(Sealing, Works, "a thread goes on and ends", sealed::let_thread_end),
         act(Sealing, Works, "the manager is told", sealed::notify),
+        act(Sealing, Works, "a file is handed over", sealed::hand_over),
         act(Sealing, DENIED, "open a file outside to write", sealed::open_outside),
         act(Sealing, DENIED, "open a file outside to read", sealed::read_outside),
         act(Sealing, DENIED, "open the memory of the process", sealed::open_memory),

@@ -1,6 +1,7 @@
 //! The process that is confined and tries one act.
 
 use std::{
+    env,
     fs::File,
     io::{self, Write},
     net::UdpSocket,
@@ -19,6 +20,7 @@ use pouch_platform::{
     Notifier,
     confine::{Calls, Confinement},
     effective_uid,
+    handover::{self, Clerk, Handover},
 };
 
 use crate::{
@@ -31,6 +33,16 @@ use crate::{
 pub(crate) const COST: &str = "cost";
 /// What is none of the errors that an act may end with.
 const BROKEN: i32 = 250;
+
+/// Instead of an act: hands over what arrived.
+pub(crate) const SERVE: &str = "--serve";
+
+/// The clerk of a confined process; its program refuses everything.
+pub(crate) fn serve(place: &Path) {
+    let arguments = vec!["import".into(), "--first".into()];
+    let clerk = Clerk { program: place.join("import"), arguments, directory: place.join("inside/arrived") };
+    let _ = handover::serve(&clerk, io::stdin().lock(), io::stdout().lock());
+}
 
 pub(crate) fn receive_calls() -> Calls {
     Calls::parse(include_str!("../../../link/seccomp/receive.list")).unwrap()
@@ -82,9 +94,12 @@ pub(crate) fn run(name: &str, place: &Path) -> ! {
     }
     let act = acts::all().into_iter().find(|act| act.name == name).unwrap();
     let (socket, frames) = (socket_with_datagram(), sealed::frame_socket());
-    let (other, status) = (start_other(), File::open("/proc/self/status").unwrap());
+    let (other, status) = (name.contains("another").then(start_other), File::open("/proc/self/status").unwrap());
     let notifier = Notifier::from_environment().unwrap();
-    let mut props = Props { place, socket, frames, other, notifier, status, thread: None };
+    let clerk = [SERVE.into(), place.into()];
+    let start_clerk = || Handover::start(env::current_exe().unwrap(), &clerk).unwrap();
+    let handover = name.contains("handed over").then(start_clerk);
+    let mut props = Props { place, socket, frames, other, notifier, handover, status, thread: None };
     if act.after != After::Nothing {
         let confined = confinement(place).enter().unwrap();
         props.thread = Some(Helper::start());

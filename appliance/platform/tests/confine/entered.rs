@@ -57,11 +57,11 @@ pub(crate) fn listen_tcp(_: &mut Props<'_>) -> io::Result<()> {
 /// Asked with signal 0, which does no harm and is allowed to whoever may send others.
 pub(crate) fn signal_other(props: &mut Props<'_>) -> io::Result<()> {
     // SAFETY: numbers only.
-    asked(unsafe { libc::kill(props.other, 0) }.into())
+    asked(unsafe { libc::kill(props.other.unwrap(), 0) }.into())
 }
 
 pub(crate) fn trace_other(props: &mut Props<'_>) -> io::Result<()> {
-    let other = usize::try_from(props.other).unwrap();
+    let other = usize::try_from(props.other.unwrap()).unwrap();
     call(libc::SYS_ptrace, [usize::try_from(libc::PTRACE_SEIZE).unwrap(), other, 0, 0, 0, 0])
 }
 

@@ -39,6 +39,10 @@ const SIGSYS: i32 = 31;
 
 fn main() {
     let mut arguments = env::args().skip(1);
+    if let (Some(child::SERVE), Some(place)) = (env::args().nth(1).as_deref(), env::args().nth(2)) {
+        child::serve(Path::new(&place));
+        return;
+    }
     if let (Some("--act"), Some(name), Some(place)) = (arguments.next().as_deref(), arguments.next(), arguments.next())
     {
         child::run(&name, Path::new(&place));
@@ -100,6 +104,9 @@ impl Stage {
         let program = place.path().join("program");
         fs::copy(env::current_exe().unwrap(), &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let import = place.path().join("import");
+        fs::write(&import, "#!/bin/sh\necho \"refused: $3\" >&2\nexit 77\n").unwrap();
+        fs::set_permissions(&import, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(place.path().join("outside"), "not to be touched").unwrap();
         fs::set_permissions(place.path().join("outside"), fs::Permissions::from_mode(0o666)).unwrap();
         fs::create_dir(place.path().join("readable")).unwrap();

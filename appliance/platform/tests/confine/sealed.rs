@@ -21,7 +21,7 @@ use std::{
 };
 
 use nix::libc::{self, c_long};
-use pouch_platform::{Dir, file_metadata};
+use pouch_platform::{Dir, file_metadata, handover::HandedOver};
 
 use crate::acts::Props;
 
@@ -311,4 +311,14 @@ pub(crate) fn notify(props: &mut Props<'_>) -> io::Result<()> {
     assert_eq!(props.notifier.watchdog(), Some(Duration::from_secs(10)));
     props.notifier.ready()?;
     props.notifier.alive()
+}
+
+pub(crate) fn hand_over(props: &mut Props<'_>) -> io::Result<()> {
+    let handover = props.handover.as_mut().unwrap();
+    for name in ["land-000041-00c0ffee00c0ffee.tar", "land-000042-00c0ffee00c0ffee.tar"] {
+        let ended = handover.pass(name).unwrap();
+        let words = format!("refused: {}", props.place.join("inside/arrived").join(name).display());
+        assert_eq!(ended, HandedOver { code: Some(77), words });
+    }
+    Ok(())
 }
