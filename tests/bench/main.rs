@@ -11,17 +11,18 @@ mod ours;
 mod peers;
 mod report;
 mod stream;
+mod target;
 
 use acceptance::place::{Keys, Place};
 use data::Data;
 use measure::{Figures, Stage, Tool};
 use ours::Operations;
 use peers::Peers;
-use report::Target;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use target::Target;
 
 const ROUNDS: usize = 3;
 
@@ -66,7 +67,7 @@ fn bench(rounds: usize) -> Result<bool, String> {
     let operations = ours::operations(&place, "few")?;
     say(&format!("\ntoken: {} operation to seal a pouch, {} to open it", operations.sealing, operations.opening));
     let targets = targets(&stages, operations);
-    say(&format!("\n{}", report::targets(&targets)));
+    say(&format!("\n{}", target::targets(&targets)));
     say(&report::line(&stages, &targets).to_string());
     Ok(targets.iter().all(Target::met))
 }

@@ -1,0 +1,184 @@
+//! The two ends at work: a receiver that is watched from outside, a sender that is timed.
+
+use crate::data::Data;
+use acceptance::netns::{End, RECEIVER, Wire};
+use acceptance::process::{binary, command, run, show};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where the receiver listens.
+pub(crate) const PORT: u16 = 4600;
+/// Where a relay listens, at the sender's end.
+pub(crate) const RELAY: u16 = 4700;
+/// How long a receiver may take to write what it has after the sender has ended.
+pub(crate) const SETTLE: Duration = Duration::from_secs(20);
+
+/// What a process took: seconds of processor, and most MiB resident.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) cpu: f64,
+    pub(crate) memory: f64,
+}
+
+/// A program in the background, told to end when this is dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) log: PathBuf,
+}
+
+impl Running {
+    /// Starts it with everything it says in `log`.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self, String> {
+        let file = File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let both = file.try_clone().map_err(|error| error.to_string())?;
+        let child = command.stdout(both).stderr(file).spawn();
+        Ok(Self { child: child.map_err(|error| format!("{}: {error}", show(command)))?, log: log.to_owned() })
+    }
+
+    /// What it took so far.
+    pub(crate) fn usage(&self) -> Result<Usage, String> {
+        usage(self.child.id())
+    }
+
+    /// Whether it is still there.
+    pub(crate) fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// What it said.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = run(command("kill", "TERM").args(["-TERM", &self.child.id().to_string()]));
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.lives() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The same of any process. `/proc` counts in hundredths of a second.
+fn usage(number: u32) -> Result<Usage, String> {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{number}/{name}")).map_err(|error| error.to_string());
+    let (stat, status) = (read("stat")?, read("status")?);
+    // The name, in parentheses, may hold anything; behind it user and system time are the 12th and 13th word.
+    let words: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let ticks = |at: usize| words.get(at).and_then(|word| word.parse::<f64>().ok());
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
+    match (ticks(11), ticks(12), peak) {
+        (Some(user), Some(system), Some(kibibytes)) => {
+            Ok(Usage { cpu: (user + system) / 100.0, memory: kibibytes / 1024.0 })
+        }
+        _ => Err(format!("/proc/{number} says something else than expected")),
+    }
+}
+
+/// `pouch-receive` at the far end of a wire.
+pub(crate) struct Receiver {
+    pub(crate) running: Running,
+    pub(crate) quarantine: PathBuf,
+}
+
+impl Receiver {
+    /// Starts it and waits until it listens.
+    pub(crate) fn start(wire: &Wire, quarantine: &Path) -> Result<Self, String> {
+        fs::create_dir_all(quarantine).map_err(|error| format!("{}: {error}", quarantine.display()))?;
+        let _ = fs::remove_file(quarantine.join("status.json"));
+        let mut receive = wire.at(End::Receiver, binary("pouch-receive")?);
+        receive.args(["run", "--listen", &format!("udp:{RECEIVER}:{PORT}"), "--quarantine"]).arg(quarantine);
+        let running = Running::start(&mut receive, &quarantine.with_extension("log"))?;
+        let mut receiver = Self { running, quarantine: quarantine.to_owned() };
+        let started = Instant::now();
+        while receiver.status().is_err() {
+            if !receiver.running.lives() || started.elapsed() > Duration::from_secs(10) {
+                return Err(format!("pouch-receive does not listen: {}", receiver.running.said()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(receiver)
+    }
+
+    /// What it says of itself.
+    pub(crate) fn status(&self) -> Result<Value, String> {
+        let text = fs::read_to_string(self.quarantine.join("status.json")).map_err(|error| error.to_string())?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    }
+
+    /// A number in its status.
+    pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
+        self.status().ok()?.pointer(pointer)?.as_f64()
+    }
+
+    /// The file that has arrived, within `patience`.
+    pub(crate) fn arrived(&mut self, patience: Duration) -> Option<PathBuf> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let entries = fs::read_dir(self.quarantine.join("arrived")).into_iter().flatten().flatten();
+            let tar = entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "tar"));
+            if tar.is_some() || Instant::now() > deadline || !self.running.lives() {
+                return tar;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// `pouch-send` at the near end: `to` is where, `words` are further options. Not yet run.
+pub(crate) fn sender(wire: &Wire, data: &Data, to: &str, words: &[&str]) -> Result<Command, String> {
+    let mut send = wire.at(End::Sender, binary("pouch-send")?);
+    send.args(["send", "--to", to]).args(words).arg(&data.folder);
+    Ok(send)
+}
+
+/// One transfer without a relay: seconds until the file has arrived, and what both took.
+pub(crate) struct Transfer {
+    pub(crate) seconds: f64,
+    pub(crate) send: Usage,
+    pub(crate) receive: Usage,
+    pub(crate) right: bool,
+}
+
+/// Carries the data once with `pouch-send` and `pouch-receive`.
+pub(crate) fn transfer(wire: &Wire, data: &Data, folder: &Path, words: &[&str]) -> Result<Transfer, String> {
+    let quarantine = tempfile::tempdir_in(folder).map_err(|error| error.to_string())?;
+    let mut receiver = Receiver::start(wire, &quarantine.path().join("quarantine"))?;
+    let before = receiver.running.usage()?;
+    let mut send = sender(wire, data, &format!("udp:{RECEIVER}:{PORT}"), words)?;
+    let started = Instant::now();
+    let (status, sent) = timed(&mut send, &quarantine.path().join("send.log"))?;
+    let tar = receiver.arrived(SETTLE);
+    let seconds = started.elapsed().as_secs_f64();
+    let after = receiver.running.usage()?;
+    let right = match &tar {
+        Some(tar) => status && data.is_in(tar)?,
+        None => false,
+    };
+    let receive = Usage { cpu: after.cpu - before.cpu, memory: after.memory };
+    Ok(Transfer { seconds, send: sent, receive, right })
+}
+
+/// Runs a command to its end under GNU time. Says whether it ended well, and what it took with its children.
+pub(crate) fn timed(inner: &mut Command, log: &Path) -> Result<(bool, Usage), String> {
+    let report = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+    let mut time = command("/usr/bin/time", "TERM");
+    time.args(["--quiet", "--format", "%U %S %M", "--output"]).arg(report.path());
+    time.arg(inner.get_program()).args(inner.get_args()).stdin(Stdio::null());
+    let mut running = Running::start(&mut time, log)?;
+    let status = running.child.wait().map_err(|error| error.to_string())?;
+    let text = fs::read_to_string(report.path()).map_err(|error| error.to_string())?;
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let [user, system, kibibytes] = numbers[..] else {
+        return Err(format!("GNU time says {text:?} of {}; it said: {}", show(inner), running.said()));
+    };
+    Ok((status.success(), Usage { cpu: user + system, memory: kibibytes / 1024.0 }))
+}

@@ -1,0 +1,187 @@
+//! What must hold on a bad wire, each fault once, through the relay.
+
+use crate::data::Data;
+use crate::ends::{PORT, RELAY, Receiver, Running, SETTLE, sender, timed};
+use crate::target::Target;
+use acceptance::netns::{End, RECEIVER, Wire};
+use acceptance::process::{binary, run};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Fast enough to be short, slow enough that the relay loses nothing by itself.
+const RATE: &str = "1G";
+
+/// Faults that repair alone must make good: what they are, the overhead, and what the relay does.
+const REPAIRED: [(&str, &str, &[&str]); 8] = [
+    ("loss 0.1 %", "6.25%", &["--loss", "0.1%"]),
+    ("loss 1 %", "6.25%", &["--loss", "1%"]),
+    ("loss 2 %", "6.25%", &["--loss", "2%"]),
+    ("loss 5 % at 12.5 %", "12.5%", &["--loss", "5%"]),
+    ("duplicates 5 %", "6.25%", &["--duplicate", "5%"]),
+    ("reorder 1 %", "6.25%", &["--reorder", "1%", "--distance", "1..64"]),
+    ("corruption 0.01 %", "6.25%", &["--corrupt", "0.01%", "--corrupt-sealed", "0.001%"]),
+    ("burst of 4096", "6.25%", &["--burst", "4096@70000"]),
+];
+
+/// The ground of all faults.
+pub(crate) struct Faults<'a> {
+    pub(crate) wire: &'a Wire,
+    pub(crate) data: &'a Data,
+    pub(crate) folder: &'a Path,
+}
+
+impl Faults<'_> {
+    /// All of them. A fault that cannot be tried counts as missed, and the reason is said.
+    pub(crate) fn run(&self) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for (name, repair, words) in REPAIRED {
+            let right = said(name, self.repaired(repair, words));
+            targets.push(Target::at_least(format!("{name}: complete and right"), 1.0, right));
+        }
+        let killed = said("kill -9", self.killed());
+        targets.push(Target::at_most("kill -9 at 50 %: blocks received again", 64.0, killed));
+        let cut = said("link cut", self.cut());
+        targets.push(Target::at_most("10 s link cut: resent over lost", 1.1, cut));
+        let grown = said("flood", self.flood());
+        targets.push(Target::at_most("60 s of random datagrams: growth in MiB", 1.0, grown));
+        let told = said("failure", self.told());
+        targets.push(Target::at_most("failure: seconds until alarm, log and metric", 5.0, told));
+        targets
+    }
+
+    fn relay(&self, words: &[&str]) -> Result<Running, String> {
+        let mut relay = self.wire.at(End::Sender, binary("impair")?);
+        relay.args(["--listen", &format!("127.0.0.1:{RELAY}"), "--to", &format!("{RECEIVER}:{PORT}"), "--seed", "7"]);
+        let running = Running::start(relay.args(words).stdin(Stdio::null()), &self.folder.join("impair.log"))?;
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(running)
+    }
+
+    fn receiver(&self, name: &str) -> Result<Receiver, String> {
+        Receiver::start(self.wire, &self.folder.join(name).join("quarantine"))
+    }
+
+    /// Sends through the relay and waits for both to end. Gives what the relay counted.
+    fn send(&self, sender_words: &[&str], relay_words: &[&str]) -> Result<Value, String> {
+        let mut relay = self.relay(relay_words)?;
+        let words = [&["--rate", RATE], sender_words].concat();
+        let mut send = sender(self.wire, self.data, &format!("udp:127.0.0.1:{RELAY}"), &words)?;
+        let log = self.folder.join("send.log");
+        if !timed(&mut send, &log)?.0 {
+            return Err(format!("pouch-send: {}", fs::read_to_string(&log).unwrap_or_default()));
+        }
+        relay.child.wait().map_err(|error| error.to_string())?;
+        let counts =
+            serde_json::from_str::<Value>(&relay.said()).map_err(|error| format!("{error}: {}", relay.said()))?;
+        match counts.get("missed").and_then(Value::as_u64) {
+            Some(0) => Ok(counts),
+            missed => Err(format!("{missed:?} datagrams were lost before the relay")),
+        }
+    }
+
+    fn right(&self, receiver: &mut Receiver) -> Result<bool, String> {
+        receiver.arrived(SETTLE).map_or(Ok(false), |tar| self.data.is_in(&tar))
+    }
+
+    /// 1 if everything arrived as it was.
+    fn repaired(&self, repair: &str, words: &[&str]) -> Result<f64, String> {
+        let mut receiver = self.receiver(&words.join(""))?;
+        self.send(&["--repair", repair], words)?;
+        let right = self.right(&mut receiver)?;
+        fs::remove_dir_all(&receiver.quarantine).map_err(|error| error.to_string())?;
+        Ok(f64::from(u8::from(right)))
+    }
+
+    /// Blocks that were there before `kill -9` and not after.
+    fn killed(&self) -> Result<f64, String> {
+        let mut receiver = self.receiver("killed")?;
+        let to = format!("udp:{RECEIVER}:{PORT}");
+        let mut send = sender(self.wire, self.data, &to, &["--rate", RATE, "--rounds", "2"])?;
+        let mut sending = Running::start(&mut send, &self.folder.join("send.log"))?;
+        let complete = "/streams/0/complete";
+        let mut before = 0.0;
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(120) {
+            before = receiver.number(complete).unwrap_or(0.0);
+            if before >= receiver.number("/streams/0/blocks").unwrap_or(f64::MAX) / 2.0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        receiver.running.child.kill().map_err(|error| error.to_string())?;
+        let _ = receiver.running.child.wait();
+        let mut receiver = Receiver::start(self.wire, &receiver.quarantine)?;
+        let after = receiver.number(complete).unwrap_or(0.0);
+        let sent = sending.child.wait().map_err(|error| error.to_string())?;
+        if !sent.success() || !self.right(&mut receiver)? {
+            return Err(format!("the next round did not complete it: {}", receiver.running.said()));
+        }
+        Ok((before - after).max(0.0))
+    }
+
+    /// Datagrams that the code has sent again, over those that the cut has taken.
+    fn cut(&self) -> Result<f64, String> {
+        let mut receiver = self.receiver("cut")?;
+        let first = self.send(&["--rate", "500M"], &["--cut", "10s@200000", "--quiet", "3s"])?;
+        let mut missing = self.wire.at(End::Receiver, binary("pouch-receive")?);
+        let code = run(missing.args(["--format", "json", "missing", "--quarantine"]).arg(&receiver.quarantine))?;
+        let code: Value = serde_json::from_str(&code).map_err(|error| format!("{error} in {code:?}"))?;
+        let code =
+            code.pointer("/code").or(code.pointer("/0/code")).and_then(Value::as_str).ok_or("no code is given")?;
+        let second = self.send(&["--only", code], &[])?;
+        if !self.right(&mut receiver)? {
+            return Err("it is not complete after what was missing came again".into());
+        }
+        let count = |counts: &Value, name: &str| counts.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        Ok(count(&second, "received") / count(&first, "cut"))
+    }
+
+    /// MiB by which the receiver has grown; afterwards it must work as before.
+    fn flood(&self) -> Result<f64, String> {
+        let mut receiver = self.receiver("flood")?;
+        let mut warm = self.relay(&["--flood", "--for", "2s"])?;
+        warm.child.wait().map_err(|error| error.to_string())?;
+        let before = receiver.running.usage()?.memory;
+        let mut flood = self.relay(&["--flood", "--for", "60s"])?;
+        flood.child.wait().map_err(|error| error.to_string())?;
+        let grown = receiver.running.usage()?.memory - before;
+        self.send(&[], &[])?;
+        if self.right(&mut receiver)? { Ok(grown) } else { Err("the transfer behind the flood is not right".into()) }
+    }
+
+    /// Seconds from the end of a pass with too much loss until the receiver has said so in all three places; a sender that
+    /// cannot send must say it at once.
+    fn told(&self) -> Result<f64, String> {
+        let receiver = self.receiver("told")?;
+        let mut wrong = sender(self.wire, self.data, "ether:none/02:00:00:00:00:02", &[])?;
+        if timed(&mut wrong, &self.folder.join("send.log"))?.0 {
+            return Err("a sender without an interface ends as if it had sent".into());
+        }
+        self.send(&[], &["--loss", "30%", "--quiet", "100ms"])?;
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(10) {
+            let alarm = receiver.status().ok().and_then(|status| Some(status.get("alarms")?.as_array()?.is_empty()))
+                == Some(false);
+            let metrics = fs::read_to_string(receiver.quarantine.join("metrics.prom")).unwrap_or_default();
+            let metric = metrics
+                .lines()
+                .any(|line| line.contains("lost_blocks") && !line.starts_with('#') && !line.ends_with(" 0"));
+            if alarm && metric && receiver.running.said().contains("LINK-") {
+                return Ok(started.elapsed().as_secs_f64());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("nothing is said: {}", receiver.running.said()))
+    }
+}
+
+/// The figure, or none and the reason.
+fn said(name: &str, outcome: Result<f64, String>) -> f64 {
+    outcome.unwrap_or_else(|error| {
+        crate::say(&format!("{name}: {error}"));
+        f64::NAN
+    })
+}
