@@ -1,12 +1,14 @@
 //! A bad wire between two UDP sockets: `impair --listen ADDRESS:PORT --to ADDRESS:PORT [IMPAIRMENT...]`. Nothing ever goes
 //! back. When it ends it says in one line of JSON what it did.
 
+mod outgoing;
 mod words;
 
 use acceptance::relay::Relay;
+use outgoing::Outgoing;
+use pouch_platform::net::{UdpListen, UdpReceiver};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Read as _, Write};
-use std::net::UdpSocket;
+use std::io::{self, BufWriter, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,9 +43,9 @@ fn run(mut words: Words) -> Result<String, String> {
     let record =
         words.record.as_ref().map(|path| File::create(path).map(|file| BufWriter::with_capacity(1 << 20, file)));
     let mut record = record.transpose().map_err(|error| format!("cannot record: {error}"))?;
-    let incoming = UdpSocket::bind(words.listen).map_err(|error| format!("{}: {error}", words.listen))?;
-    incoming.set_read_timeout(Some(IDLE)).map_err(|error| error.to_string())?;
-    let outgoing = outgoing(&words)?;
+    let listen = UdpListen::on(words.listen);
+    let mut incoming = UdpReceiver::open(&listen).map_err(|error| error.to_string())?;
+    let mut outgoing = Outgoing::to(words.to)?;
     let closed = Arc::new(AtomicBool::new(false));
     if words.until_closed {
         let closed = Arc::clone(&closed);
@@ -53,11 +55,8 @@ fn run(mut words: Words) -> Result<String, String> {
         });
     }
     let mut relay = Relay::new(words.settings.clone());
-    // A receiver that is not there, or is too slow, is a loss like any other.
-    let mut emit = |datagram: &[u8]| drop(outgoing.send(datagram));
     let started = Instant::now();
     let mut last = None;
-    let mut buffer = vec![0; usize::from(u16::MAX)];
     loop {
         let now = started.elapsed();
         let over =
@@ -69,35 +68,30 @@ fn run(mut words: Words) -> Result<String, String> {
             break;
         }
         if words.flood {
-            relay.noise(&mut emit);
+            relay.noise(&mut |datagram| outgoing.send(datagram));
             continue;
         }
-        match incoming.recv(&mut buffer) {
-            Ok(length) => {
-                let datagram = buffer.get(..length).unwrap_or_default();
-                last = Some(now);
-                relay.pass(datagram, now, &mut emit);
-                if let Some(record) = &mut record {
-                    keep(record, datagram).map_err(|error| format!("cannot record: {error}"))?;
-                }
+        let mut came = false;
+        for datagram in incoming.receive(IDLE).map_err(|error| error.to_string())? {
+            came = true;
+            relay.pass(datagram, now, &mut |datagram| outgoing.send(datagram));
+            if let Some(record) = &mut record {
+                keep(record, datagram).map_err(|error| format!("cannot record: {error}"))?;
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => relay.flush(&mut emit),
-            Err(error) => return Err(format!("{}: {error}", words.listen)),
         }
+        if came {
+            last = Some(now);
+        } else {
+            relay.flush(&mut |datagram| outgoing.send(datagram));
+        }
+        outgoing.flush();
     }
-    relay.flush(&mut emit);
+    relay.flush(&mut |datagram| outgoing.send(datagram));
+    outgoing.flush();
     if let Some(mut record) = record {
         record.flush().map_err(|error| format!("cannot record: {error}"))?;
     }
     serde_json::to_string(&relay.counts()).map_err(|error| error.to_string())
-}
-
-fn outgoing(words: &Words) -> Result<UdpSocket, String> {
-    let mut any = words.to;
-    any.set_port(0);
-    any.set_ip(if words.to.is_ipv4() { [0, 0, 0, 0].into() } else { [0_u16; 8].into() });
-    let socket = UdpSocket::bind(any).and_then(|socket| socket.connect(words.to).map(|()| socket));
-    socket.map_err(|error| format!("{}: {error}", words.to))
 }
 
 /// A recording is datagrams, each behind its length in two bytes.
