@@ -10,6 +10,7 @@ pub mod datagram;
 mod fields;
 pub mod heartbeat;
 pub mod key_file;
+pub mod lower;
 pub mod receive;
 pub mod send;
 pub mod tag;

@@ -3,7 +3,8 @@
 use std::{fs::File, io, os::fd::AsFd};
 
 use nix::{
-    fcntl::{FcntlArg, OFlag, fcntl},
+    errno::Errno,
+    fcntl::{FallocateFlags, FcntlArg, OFlag, fallocate, fcntl},
     sys::{stat::futimens, time::TimeSpec},
 };
 
@@ -19,6 +20,24 @@ pub fn set_file_mtime(file: &File, seconds: i64) -> io::Result<()> {
 /// The pair of times that leaves the time of access alone.
 pub(crate) fn mtime_only(mtime: TimeSpec) -> (TimeSpec, TimeSpec) {
     (TimeSpec::UTIME_OMIT, mtime)
+}
+
+/// Takes room on the disk for the first `length` bytes of a file, and makes it that long if it is shorter, so that writing
+/// there needs no more room. On a file system that cannot do it the file only gets the length.
+///
+/// # Errors
+/// What `fallocate` says, e.g. `ENOSPC`.
+pub fn allocate(file: &File, length: u64) -> io::Result<()> {
+    let bytes = i64::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    if bytes == 0 {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+        Ok(()) => Ok(()),
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS) if file.metadata()?.len() < length => file.set_len(length),
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Starts writing `length` bytes at `offset` to disk, and does not wait.

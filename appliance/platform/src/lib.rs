@@ -28,7 +28,7 @@ mod tty;
 pub use dir::Dir;
 pub use entries::{Entries, Entry};
 pub use error::{Action, DirError};
-pub use file::{set_file_mtime, set_pipe_size};
+pub use file::{allocate, set_file_mtime, set_pipe_size};
 pub use lock::{Lock, LockError};
 pub use memory::{LockedBytes, MemoryError};
 pub use metadata::{Kind, Metadata, file_metadata};

@@ -1,4 +1,10 @@
 //! The receiving end: from datagrams to a pouch in the quarantine.
+//!
+//! ```text
+//! lane threads --Table--> file, open blocks --ready--> workers --complete--> keeper --> arrived/ --> hand-over
+//!                            \--> reporter --> status.json, metrics.prom
+//! ```
+//! Start reading at [`run`], then `table`, `session`, `open`.
 
 pub mod amount;
 pub mod config;
@@ -8,3 +14,26 @@ pub mod missing;
 pub mod report;
 pub mod settings;
 pub mod view;
+mod account;
+mod alarm;
+mod jobs;
+mod keeper;
+mod lane;
+mod metrics;
+mod open;
+mod quarantine;
+mod record;
+pub mod report;
+mod reporter;
+mod resume;
+mod run;
+mod sequence;
+mod session;
+pub mod settings;
+mod stage;
+mod states;
+mod store;
+mod table;
+mod worker;
+
+pub use run::{HandOver, Lane, ReceiveError, run};

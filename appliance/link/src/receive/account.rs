@@ -1,0 +1,133 @@
+//! What is counted of a stream: what came, what is lost, what is missing.
+
+use std::time::{Duration, Instant};
+
+use super::open::Doing;
+use super::sequence::{Came, Sequence};
+use super::session::Session;
+use super::states::BlockState;
+use crate::datagram::Head;
+
+/// Transmissions of a stream whose numbers are counted at a time.
+const TRANSMISSIONS: usize = 4;
+/// Parts of a stream for which lost datagrams are counted.
+const PARTS: usize = 64;
+/// Missing blocks that are told apart: more ask for a whole pass.
+const LACKS: usize = 1 << 16;
+/// How long after the end of a pass a datagram of it may still come.
+const GRACE: Duration = Duration::from_secs(1);
+/// After how long without a datagram a pass is over.
+const STALL: Duration = Duration::from_secs(5);
+
+/// A pass of a sender.
+#[derive(Debug)]
+pub(crate) struct Transmission {
+    pub(super) id: u64,
+    sequence: Sequence,
+    /// One more than the highest block seen.
+    reached: u32,
+}
+
+/// What is counted of a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Counts {
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+    pub(crate) repaired: u64,
+    pub(crate) flawed: u64,
+    /// Bits of symbols that were new.
+    pub(crate) bits: u64,
+    pub(crate) positions: [u64; PARTS],
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { received: 0, lost: 0, repaired: 0, flawed: 0, bits: 0, positions: [0; PARTS] }
+    }
+}
+
+impl Session {
+    /// Counts a datagram by its number.
+    pub(super) fn note(&mut self, head: &Head, now: Instant) {
+        self.latest = now;
+        self.counts.received += 1;
+        let blocks = self.states.blocks();
+        let known = self.transmissions.iter_mut().rposition(|known| known.id == head.transmission);
+        let position = known.unwrap_or_else(|| {
+            if self.transmissions.len() == TRANSMISSIONS {
+                self.transmissions.remove(0);
+            }
+            self.transmissions.push(Transmission { id: head.transmission, sequence: Sequence::new(), reached: 0 });
+            self.round = head.round;
+            self.ended = None;
+            self.told = false;
+            self.transmissions.len() - 1
+        });
+        let Some(transmission) = self.transmissions.get_mut(position) else { return };
+        let came = transmission.sequence.note(head.sequence);
+        transmission.reached = transmission.reached.max(head.block.saturating_add(1)).min(blocks);
+        let part = u64::from(head.block.min(blocks - 1)) * PARTS as u64 / u64::from(blocks);
+        let counts = &mut self.counts;
+        let position = usize::try_from(part).ok().and_then(|part| counts.positions.get_mut(part));
+        match (came, position) {
+            (Came::After { gap }, Some(position)) => {
+                counts.lost = counts.lost.saturating_add(gap);
+                *position = position.saturating_add(gap);
+            }
+            (Came::Late, Some(position)) => {
+                counts.lost = counts.lost.saturating_sub(1);
+                *position = position.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether nothing more is to be expected of the pass under way.
+    pub(crate) fn over(&self, now: Instant) -> bool {
+        let since = |then: Instant| now.saturating_duration_since(then);
+        self.ended.is_some_and(|ended| since(ended) >= GRACE) || since(self.latest) >= STALL
+    }
+
+    /// Moves [`Session::passed`] on to what no symbol is expected of.
+    pub(crate) fn move_on(&mut self, now: Instant) {
+        let depth = self.pass.map_or(0, |pass| u32::from(pass.depth));
+        let reached = self.transmissions.last().map_or(0, |last| last.reached);
+        let passed = if self.over(now) { self.states.blocks() } else { reached.saturating_sub(2 * depth) };
+        self.passed = self.passed.max(passed);
+    }
+
+    /// Blocks that are missing although their window has passed.
+    pub(crate) fn lost_blocks(&self) -> u32 {
+        let waiting = self.ready().filter(|number| *number < self.passed).count();
+        let working = self.opens.iter().flatten();
+        let working = working.filter(|open| open.doing == Doing::Working && open.block.number < self.passed).count();
+        let pending = u32::try_from(waiting + working).unwrap_or(u32::MAX);
+        self.states.lacking(self.passed).saturating_sub(pending)
+    }
+
+    /// The blocks of which something is missing, and how many symbols each needs at most; of very many only the first.
+    pub(crate) fn lacks(&mut self) -> &[(u32, u16)] {
+        let now = (self.counts.bits, self.counts.flawed, self.states.complete());
+        if self.lacks.0 != now {
+            let blocks = self.states.missing().take(LACKS).map(|number| (number, self.needs(number)));
+            self.lacks = (now, blocks.collect());
+        }
+        &self.lacks.1
+    }
+
+    /// Symbols that a block of which something is missing needs at most.
+    fn needs(&self, number: u32) -> u16 {
+        let slot = self.slot(number);
+        let symbols = self.stream.layout.block(number).map_or(0, |block| block.symbols);
+        match self.opens.get(slot).and_then(Option::as_deref).filter(|open| open.block.number == number) {
+            Some(open) => symbols.saturating_sub(open.count),
+            None => match self.states.get(number) {
+                BlockState::Partial => {
+                    let record = self.store.record(number).ok().flatten();
+                    symbols.saturating_sub(record.map_or(0, |record| record.have.count()))
+                }
+                _ => symbols,
+            },
+        }
+    }
+}

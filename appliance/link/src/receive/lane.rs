@@ -1,0 +1,89 @@
+//! One lane: batches of datagrams, their heads and tags checked before the table is taken.
+
+use std::time::{Duration, Instant};
+
+use super::alarm;
+use super::run::Lane;
+use super::table::Shared;
+use crate::datagram::{Datagram, Refused};
+use crate::lower::Batch;
+use crate::tag::Checker;
+
+/// Datagrams that are checked before the table is taken for them: few enough to stay in the cache.
+const CHUNK: usize = 64;
+/// How long a lane waits for a datagram before it looks whether to stop.
+const WAIT: Duration = Duration::from_millis(100);
+/// How often a lane asks what was lost below it.
+const LOSSES: Duration = Duration::from_millis(500);
+
+/// What is counted of a batch without the table.
+#[derive(Default)]
+struct Dropped {
+    received: u64,
+    foreign: u64,
+    forged: u64,
+}
+
+/// Receives until told to stop.
+pub(crate) fn run(shared: &Shared, number: usize, mut lane: Lane) {
+    let mut checker = Checker::new(shared.settings.key.as_ref());
+    let mut asked = Instant::now();
+    while !shared.stopping() {
+        match lane.receive.receive(WAIT) {
+            Ok(batch) => take(shared, number, &mut checker, batch),
+            Err(error) => {
+                let mut table = shared.lock();
+                let text = || format!("{} cannot be read: {error}", lane.listen);
+                if table.alarms.raise(alarm::LANE, &lane.listen, text, Instant::now()) {
+                    tracing::warn!(rule = alarm::LANE, lane = lane.listen, %error, "a lane cannot be read");
+                }
+                drop(table);
+                std::thread::sleep(WAIT);
+            }
+        }
+        if asked.elapsed() >= LOSSES {
+            asked = Instant::now();
+            let losses = lane.receive.losses();
+            if let Some(counts) = shared.lock().lanes.get_mut(number) {
+                counts.losses = losses;
+            }
+        }
+    }
+}
+
+fn take(shared: &Shared, number: usize, checker: &mut Checker, mut batch: Batch<'_>) {
+    let now = Instant::now();
+    loop {
+        let mut dropped = Dropped::default();
+        let mut chunk: [Option<Datagram<'_>>; CHUNK] = [None; CHUNK];
+        let mut good = 0;
+        for bytes in batch.by_ref().take(CHUNK) {
+            dropped.received += 1;
+            match Datagram::read(bytes).and_then(|datagram| checker.check(&datagram).map(|()| datagram)) {
+                Ok(datagram) => {
+                    if let Some(place) = chunk.get_mut(good) {
+                        *place = Some(datagram);
+                        good += 1;
+                    }
+                }
+                Err(Refused::Tag) => dropped.forged += 1,
+                Err(_) => dropped.foreign += 1,
+            }
+        }
+        if dropped.received == 0 {
+            return;
+        }
+        let mut table = shared.lock();
+        table.datagrams.received += dropped.received;
+        table.datagrams.foreign += dropped.foreign;
+        table.datagrams.forged += dropped.forged;
+        if let Some(counts) = table.lanes.get_mut(number) {
+            counts.datagrams += dropped.received;
+        }
+        let ready = table.take(chunk.iter().flatten(), shared, now);
+        drop(table);
+        if ready > 0 {
+            shared.work.notify_all();
+        }
+    }
+}

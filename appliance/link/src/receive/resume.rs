@@ -1,0 +1,85 @@
+//! What a receiver finds of its predecessor.
+
+use std::io;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use pouch_platform::Dir;
+
+use super::quarantine::{self, ANNOUNCEMENT, ARRIVED, Finished, STREAMS};
+use super::record::BlockState as Recorded;
+use super::report::Arrived;
+use super::session::Session;
+use super::states::BlockState;
+use super::store::{PART, Store};
+use super::table::BLOCKS_MOST;
+use crate::announcement::{self, Announcement};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Streams to go on with.
+    pub(crate) sessions: Vec<Session>,
+    /// Streams that were published, but not said to be.
+    pub(crate) published: Vec<(u64, Arrived)>,
+}
+
+/// Reads the directories of all streams. What cannot be gone on with is removed.
+pub(crate) fn find(root: &Dir, finished: &Finished) -> io::Result<Found> {
+    let mut found = Found::default();
+    let streams = root.subdir(STREAMS).map_err(io::Error::other)?;
+    for entry in streams.entries().map_err(io::Error::other)? {
+        let name = entry.map_err(io::Error::other)?.name;
+        let id = name.to_str().filter(|name| name.len() == 16).and_then(|name| u64::from_str_radix(name, 16).ok());
+        let kept = match id {
+            Some(id) if !finished.has(id) => resume(root, &streams, id, &mut found)?,
+            _ => false,
+        };
+        if !kept {
+            tracing::info!(name = %name.display(), "what is left of a stream is removed");
+            streams.remove_tree(&name).map_err(io::Error::other)?;
+        }
+    }
+    Ok(found)
+}
+
+fn resume(root: &Dir, streams: &Dir, id: u64, found: &mut Found) -> io::Result<bool> {
+    let dir = streams.subdir(quarantine::name(id)).map_err(io::Error::other)?;
+    let Ok(bytes) = dir.read_bounded(ANNOUNCEMENT, announcement::BYTES as u64) else { return Ok(false) };
+    let Ok(Announcement { stream, .. }) = Announcement::read(&bytes, id) else { return Ok(false) };
+    let (length, blocks) = (stream.layout.length(), stream.layout.blocks());
+    if blocks > BLOCKS_MOST {
+        return Ok(false);
+    }
+    if !dir.exists(PART).map_err(io::Error::other)? {
+        let file = quarantine::file_name(&stream);
+        if root.exists(format!("{ARRIVED}/{file}")).map_err(io::Error::other)? {
+            let (stream, pouch, at) = (quarantine::name(id), stream.pouch.to_string(), Timestamp::now());
+            let arrived = Arrived { stream, pouch, file, at, length, ..Arrived::default() };
+            found.published.push((id, arrived));
+            return Ok(true);
+        }
+        return Ok(false);
+    }
+    let store = Store::open(&dir).map_err(io::Error::other)?;
+    let mut session = Session::new(stream, store, Timestamp::now(), Instant::now());
+    // A file that is too short would be read beyond its end.
+    let reserved = session.store.reserve(length, blocks);
+    let store = std::sync::Arc::clone(&session.store);
+    let layout = session.stream.layout;
+    store.records(blocks, |number, record| {
+        let symbols = layout.block(number).map_or(0, |block| block.symbols);
+        let whole = record.state == Recorded::Complete || record.have.count() >= symbols;
+        session.states.set(number, if whole { BlockState::Unverified } else { BlockState::Partial });
+    })?;
+    if let Err(error) = reserved {
+        session.disk_failed(&error, Instant::now());
+    }
+    let (there, blocks) = (session.states.unverified(), session.states.blocks());
+    tracing::info!(
+        stream = quarantine::name(id), registry = %session.stream.pouch.registry,
+        sequence = session.stream.pouch.sequence, there, blocks, "a stream goes on"
+    );
+    found.sessions.push(session);
+    Ok(true)
+}
