@@ -60,12 +60,34 @@ pub struct Losses {
     pub card: Option<FrameCounts>,
 }
 
+impl Losses {
+    /// Datagrams that the kernel dropped because the socket's buffer was full.
+    #[must_use]
+    pub const fn overflowed(&self) -> u64 {
+        self.socket.overflowed
+    }
+
+    /// Frames that the card dropped or found damaged.
+    #[must_use]
+    pub fn card(&self) -> u64 {
+        self.card.map_or(0, |card| card.lost())
+    }
+}
+
 /// The datagrams that one call received.
 #[derive(Clone, Debug)]
 pub struct Batch<'a> {
     datagrams: net::Batch<'a>,
     /// Whether there may be padding behind a datagram.
     padded: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// Datagrams of `size` bytes, one behind the other; the last may be shorter.
+    #[must_use]
+    pub fn of(bytes: &'a [u8], size: usize) -> Self {
+        Self { datagrams: net::Batch::of(bytes, size), padded: false }
+    }
 }
 
 impl<'a> Iterator for Batch<'a> {

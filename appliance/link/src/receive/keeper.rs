@@ -99,6 +99,7 @@ fn publish(shared: &Shared, hand_over: Option<&Sender<Arrived>>) {
         let Some(session) = guard.sessions.iter_mut().find(whole) else { return };
         session.closing = true;
         let (id, stream, store) = (session.id, session.stream.clone(), Arc::clone(&session.store));
+        let (lost, repaired) = (session.counts.lost, session.counts.repaired);
         drop(guard);
         match finish(shared, &stream, &store) {
             Ok(file) => {
@@ -108,7 +109,9 @@ fn publish(shared: &Shared, hand_over: Option<&Sender<Arrived>>) {
                     file,
                     at: Timestamp::now(),
                     length: stream.layout.length(),
-                    ..Arrived::default()
+                    lost,
+                    repaired,
+                    import: None,
                 };
                 close(shared, id, arrived, hand_over);
             }

@@ -43,8 +43,9 @@ pub(crate) fn run(shared: &Shared, number: usize, mut lane: Lane) {
         }
         if asked.elapsed() >= LOSSES {
             asked = Instant::now();
+            // What the system does not tell stays as it was.
             let losses = lane.receive.losses();
-            if let Some(counts) = shared.lock().lanes.get_mut(number) {
+            if let (Ok(losses), Some(counts)) = (losses, shared.lock().lanes.get_mut(number)) {
                 counts.losses = losses;
             }
         }

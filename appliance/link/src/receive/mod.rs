@@ -6,20 +6,17 @@
 //! ```
 //! Start reading at [`run`], then `table`, `session`, `open`.
 
+mod account;
+mod alarm;
 pub mod amount;
 pub mod config;
 pub mod diagnose;
-pub mod listen;
-pub mod missing;
-pub mod report;
-pub mod settings;
-pub mod view;
-mod account;
-mod alarm;
 mod jobs;
 mod keeper;
 mod lane;
+pub mod listen;
 mod metrics;
+pub mod missing;
 mod open;
 mod quarantine;
 mod record;
@@ -34,6 +31,7 @@ mod stage;
 mod states;
 mod store;
 mod table;
+pub mod view;
 mod worker;
 
 pub use run::{HandOver, Lane, ReceiveError, run};

@@ -151,7 +151,7 @@ impl Reporter {
     }
 
     fn overflow(&mut self, table: &mut Table, now: Instant) {
-        let overflowed = table.lanes.iter().map(|lane| lane.losses.overflowed).sum();
+        let overflowed = table.lanes.iter().map(|lane| lane.losses.overflowed()).sum();
         if overflowed > self.overflowed {
             let dropped = overflowed - self.overflowed;
             let text = || {
@@ -180,7 +180,7 @@ fn disk(shared: &Shared) -> Disk {
 
 fn lanes(table: &Table) -> Vec<Lane> {
     let lost = table.sums().lost;
-    let below: u64 = table.lanes.iter().map(|lane| lane.losses.overflowed + lane.losses.card).sum();
+    let below: u64 = table.lanes.iter().map(|lane| lane.losses.overflowed() + lane.losses.card()).sum();
     // Numbers run over all lanes: which of several lanes lost one, only how little came on it tells.
     let most = table.lanes.iter().map(|lane| lane.datagrams).max().unwrap_or_default();
     let short: u64 = table.lanes.iter().map(|lane| most - lane.datagrams).sum();
@@ -193,8 +193,8 @@ fn lanes(table: &Table) -> Vec<Lane> {
     let lane = |lane: &super::table::LaneCounts| Lane {
         listen: lane.listen.clone(),
         datagrams: lane.datagrams,
-        overflowed: lane.losses.overflowed,
-        card: lane.losses.card,
+        overflowed: lane.losses.overflowed(),
+        card: lane.losses.card(),
         wire: share(lane.datagrams),
     };
     table.lanes.iter().map(lane).collect()

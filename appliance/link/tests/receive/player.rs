@@ -208,7 +208,11 @@ impl Receive for Player {
         Ok(Batch::of(&self.buffer, size))
     }
 
-    fn losses(&mut self) -> Losses {
-        Losses::default()
+    fn losses(&mut self) -> Result<Losses, LinkError> {
+        Ok(Losses::default())
+    }
+
+    fn buffer(&self) -> usize {
+        0
     }
 }

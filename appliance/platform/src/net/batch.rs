@@ -27,6 +27,12 @@ impl<'a> Batch<'a> {
     pub(super) fn new(bytes: &'a [u8], extents: &'a [Extent]) -> Self {
         Self { bytes, extents: extents.iter(), rest: &[], segment: 0 }
     }
+
+    /// Datagrams of `segment` bytes, one behind the other; the last may be shorter.
+    #[must_use]
+    pub fn of(bytes: &'a [u8], segment: usize) -> Self {
+        Self { bytes: &[], extents: [].iter(), rest: bytes, segment }
+    }
 }
 
 impl<'a> Iterator for Batch<'a> {

@@ -67,6 +67,8 @@ fn report() -> Report {
             file: "land-000040-0000000000000001.tar".into(),
             at: at("09:30:00"),
             length: 10_600_000_000,
+            lost: 0,
+            repaired: 0,
             import: Some(Import { code: 0, said: "kept".into() }),
         }],
         alarms: vec![Alarm {
