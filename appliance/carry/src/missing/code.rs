@@ -5,6 +5,8 @@
 //! digit · check (20)
 //! ```
 
+use std::ops::{Add, Div, Sub};
+
 use super::bits::{Reader, Writer};
 use super::{Gap, Gaps, STEPS, step, text};
 
@@ -73,26 +75,18 @@ impl Gaps {
     /// there are more gaps than fit for as much more as it must.
     #[must_use]
     pub fn encode(&self, stream: u64) -> String {
-        let fits = |digits: &[u8]| text::length(digits.len()) <= CHARACTERS;
-        let gaps = u64::try_from(self.as_slice().len()).unwrap_or(u64::MAX);
+        let fits = |gaps: &Self| text::length(gaps.digits(stream).len()) <= CHARACTERS;
+        let count = self.as_slice().len();
         // Each join costs at most so much, so all of them at most 1/32.
-        let mut low = self.symbols() / SPARE / gaps.max(1);
-        let mut digits = self.joined(low).digits(stream);
-        if fits(&digits) {
-            return text::print(&digits);
+        let spare = self.symbols() / SPARE / u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        let gaps = self.joined(spare, count);
+        if fits(&gaps) {
+            return text::print(&gaps.digits(stream));
         }
-        // All gaps in one fit; look for the smallest cost of a join with which they do.
-        let mut high = u64::MAX;
-        while high - low > 1 {
-            let cost = low + (high - low) / 2;
-            let tried = self.joined(cost).digits(stream);
-            if fits(&tried) {
-                (high, digits) = (cost, tried);
-            } else {
-                low = cost;
-            }
-        }
-        text::print(&digits)
+        // All gaps in one fit. The dearest joins are of the smallest cost with which they do, and as few as do.
+        let cost = least(spare, u64::MAX, |cost| fits(&self.joined(cost, count)));
+        let equal = least(0, count, |equal| fits(&self.joined(cost, equal)));
+        text::print(&self.joined(cost, equal).digits(stream))
     }
 
     /// Reads a code: what of which stream.
@@ -137,6 +131,22 @@ impl Gaps {
         digits.extend(check.digits());
         digits
     }
+}
+
+/// The smallest number from `low` to `high` of which something holds, which it does of `high`.
+fn least<T>(mut low: T, mut high: T, holds: impl Fn(T) -> bool) -> T
+where
+    T: Copy + PartialOrd + From<u8> + Add<Output = T> + Sub<Output = T> + Div<Output = T>,
+{
+    while low < high {
+        let middle = low + (high - low) / T::from(2);
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + T::from(1);
+        }
+    }
+    high
 }
 
 fn parse(body: &[u8]) -> Option<(StreamHint, Gaps)> {
@@ -235,6 +245,15 @@ mod tests {
                 assert!(needs.peek().is_some_and(|(other, more)| *other == block && *more >= need));
             }
         }
+    }
+
+    #[test]
+    fn of_gaps_at_equal_distances_no_more_are_joined_than_must() {
+        let gaps = Gaps::new((0..400).map(|number| (number * 1000, 8)));
+        let code = gaps.encode(STREAM);
+        let (_, read) = Gaps::decode(&code).unwrap();
+        let joined = read.blocks() / 1000;
+        assert!(code.len() > 1780 && joined < 150 && read.as_slice().len() > 150, "{joined}");
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod text;
 
 pub use code::{MissingError, StreamHint};
 
+use std::cmp::Ordering;
+
 use crate::SOURCE_MOST;
 
 /// How many symbols a gap may ask for of each block: few steps, so that neighbours have the same need and codes are
@@ -104,13 +106,19 @@ impl Gaps {
         self.0.iter().flat_map(|gap| (gap.first..gap.end()).map(|block| (block, gap.need)))
     }
 
-    /// These with every pair of neighbours made one that asks for at most `cost` symbols more so.
-    fn joined(&self, cost: u64) -> Self {
+    /// These with every pair of neighbours made one that asks for fewer than `cost` symbols more so, and the first `equal`
+    /// pairs that ask for exactly as many more.
+    fn joined(&self, cost: u64, mut equal: usize) -> Self {
         let mut all: Vec<Gap> = Vec::new();
         for gap in &self.0 {
             let one = all.last().map(|last| (last.to(*gap), last.asked() + gap.asked()));
-            match (one, all.last_mut()) {
-                (Some((one, apart)), Some(last)) if one.asked() - apart <= cost => *last = one,
+            let (Some((one, apart)), Some(last)) = (one, all.last_mut()) else {
+                all.push(*gap);
+                continue;
+            };
+            match (one.asked() - apart).cmp(&cost) {
+                Ordering::Less => *last = one,
+                Ordering::Equal if equal > 0 => (*last, equal) = (one, equal - 1),
                 _ => all.push(*gap),
             }
         }
@@ -157,18 +165,19 @@ mod tests {
     #[test]
     fn the_cheapest_neighbours_are_joined_first() {
         let gaps = Gaps::new([(0, 64), (2, 64), (10, 64), (12, 1024)]);
-        assert_eq!(gaps.joined(0), gaps);
-        let joined = gaps.joined(64);
+        assert_eq!(gaps.joined(0, 9), gaps);
+        let joined = gaps.joined(64, 1);
         assert_eq!(joined.as_slice()[0], Gap { first: 0, count: 3, need: 64 });
         assert_eq!(joined.as_slice().len(), 3);
+        assert_eq!(gaps.joined(64, 0), gaps);
         let touching = Gaps::new([(0, 512), (1, 512), (2, 512), (3, 384), (4, 512)]);
-        assert_eq!(touching.joined(128).as_slice(), [Gap { first: 0, count: 5, need: 512 }]);
+        assert_eq!(touching.joined(128, 1).as_slice(), [Gap { first: 0, count: 5, need: 512 }]);
         let touching = Gaps(vec![
             Gap { first: 0, count: 9, need: 512 },
             Gap { first: 9, count: 2, need: 384 },
             Gap { first: 11, count: 900, need: 512 },
         ]);
-        assert_eq!(touching.joined(256).as_slice(), [Gap { first: 0, count: 911, need: 512 }]);
-        assert_eq!(gaps.joined(u64::MAX).as_slice(), [Gap { first: 0, count: 13, need: 1024 }]);
+        assert_eq!(touching.joined(257, 0).as_slice(), [Gap { first: 0, count: 911, need: 512 }]);
+        assert_eq!(gaps.joined(u64::MAX, 0).as_slice(), [Gap { first: 0, count: 13, need: 1024 }]);
     }
 }
