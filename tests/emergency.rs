@@ -44,7 +44,13 @@ impl Emergency {
         assert!(manifest.segments.len() >= 3, "{} segments", manifest.segments.len());
         let session_key = software.pouch_key(&manifest).unwrap().export();
 
-        fs::rename(software.pouch(&manifest), at("pouch")).unwrap();
+        // As it travels: one tar, which stock tar unpacks.
+        let id = manifest.id();
+        let spooled = pouch_platform::Dir::open(software.pouch(&manifest)).unwrap();
+        let mut tar = fs::File::create(at("pouch.tar")).unwrap();
+        pouch_seal::export::Export::of(spooled, &id).unwrap().write(&mut tar).unwrap();
+        run(command("tar", "TERM").arg("xf").arg(at("pouch.tar")).current_dir(folder.path())).unwrap();
+        fs::rename(at(&id.to_string()), at("pouch")).unwrap();
         fs::copy(at("home.pgp"), at("pouch/home.pgp")).unwrap();
         software.write_secret_key(&at("pouch/embassy.key")).unwrap();
         fs::copy(OPENPGP_JS, at("pouch/openpgp.cjs")).unwrap();

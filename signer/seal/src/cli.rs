@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     List,
     /// Show what a pouch's manifest states
     Inspect(InspectArgs),
+    /// Write a pouch as the one tar in which it travels
+    Export(ExportArgs),
     /// Say whether a tar could stand in a pouch
     Lint(LintArgs),
     /// Show or check the configuration
@@ -197,6 +199,23 @@ impl From<ProfileName> for Profile {
 pub(crate) struct InspectArgs {
     /// A pouch in the spool, such as land-000041, or a directory that holds one.
     pub(crate) pouch: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pouch-seal export land-000041 --output /media/usb/land-000041.tar
+  pouch-seal export land-000041 --output -
+
+Every part is compared with the manifest on its way. `pouch-import` takes the tar as it takes the directory, and `tar xf`
+makes the directory of it. A pouch that waits for signatures is not exported.")]
+pub(crate) struct ExportArgs {
+    /// A pouch in the spool, such as land-000041.
+    pub(crate) pouch: PouchId,
+
+    /// New file for the tar; `-` writes to standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -7,10 +7,11 @@ use pouch_archive::TreeError;
 use pouch_capture::CaptureError;
 use pouch_cli::explain::{dir, hsm, lock};
 use pouch_console::{Exit, Failure};
-use pouch_format::ManifestError;
+use pouch_format::{ManifestError, PouchId};
 use pouch_platform::DirError;
 use pouch_seal::certificate::CertificateError;
 use pouch_seal::cosign::CosignError;
+use pouch_seal::export::ExportError;
 use pouch_seal::ledger::LedgerError;
 use pouch_seal::seal::SealError;
 use pouch_seal::spool::SpoolError;
@@ -58,6 +59,29 @@ pub(crate) fn spool(error: SpoolError) -> Failure {
             "nothing was sealed; have it signed: pouch-seal cosign {waiting}; or give it up: pouch-seal cosign {waiting} --withdraw"
         )),
         SpoolError::Exhausted { .. } => Failure::new("SEAL-SEQUENCE", Exit::Refused, &error),
+    }
+}
+
+/// A pouch that is not to be carried yet.
+pub(crate) fn not_signed(id: &PouchId) -> Failure {
+    Failure::new("SEAL-WAITING", Exit::TryAgain, format!("{id} waits for signatures")).hint(format!(
+        "nothing was written; only what all have signed is carried; have it signed: pouch-seal cosign {id}"
+    ))
+}
+
+/// Writing a pouch as one tar.
+pub(crate) fn export(error: ExportError) -> Failure {
+    let damaged = "nothing was written; the disk is damaged or somebody changed the pouch: seal the registry again";
+    match error {
+        ExportError::Dir(error) => dir(error),
+        ExportError::Manifest(error) => Failure::new(error.rule(), Exit::Data, &error).hint(damaged),
+        ExportError::Read { ref source, .. } => Failure::new("DISK", Exit::from(source), &error).hint(damaged),
+        ExportError::Write(ref source) => {
+            Failure::new("DISK", Exit::from(source), &error).hint("nothing was left there; free some space")
+        }
+        ExportError::Other { .. } | ExportError::Layout(_) | ExportError::Part { .. } => {
+            Failure::new("EXPORT-POUCH", Exit::Data, &error).hint(damaged)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod config;
 pub mod cosign;
 mod envelope;
+pub mod export;
 pub mod ledger;
 mod packer;
 mod parts;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Verb::Cosign(arguments) => commands::cosign::run(cli, arguments, output),
         Verb::List => commands::list::run(cli, output),
         Verb::Inspect(arguments) => commands::inspect::run(cli, arguments, output),
+        Verb::Export(arguments) => commands::export::run(cli, arguments, output),
         Verb::Lint(arguments) => commands::lint::run(arguments, output),
         Verb::Config(arguments) => commands::config::run(cli, arguments, output),
         Verb::Generate(generate) => generate.run::<Cli>(output),

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod cosign;
+pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod lint;
 pub(crate) mod list;
