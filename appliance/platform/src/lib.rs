@@ -4,6 +4,7 @@
 //! outside, and never follows a symbolic link below a [`Dir`]. Start reading at [`Dir`].
 
 mod attributes;
+mod card;
 pub mod confine;
 mod dir;
 mod entries;
@@ -25,6 +26,7 @@ mod socket;
 mod tree;
 mod tty;
 
+pub use card::{CardSettings, card_settings};
 pub use dir::Dir;
 pub use entries::{Entries, Entry};
 pub use error::{Action, DirError};

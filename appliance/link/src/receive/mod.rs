@@ -9,11 +9,14 @@
 mod account;
 mod alarm;
 pub mod amount;
+pub mod check;
 pub mod config;
 pub mod diagnose;
+pub mod discard;
 mod jobs;
 mod keeper;
 mod lane;
+pub mod latest;
 pub mod listen;
 mod metrics;
 pub mod missing;
