@@ -37,6 +37,7 @@ wanted=(
     "strace         command -v strace"
     "iproute2       type -P ip /usr/sbin/ip /sbin/ip"
     "nftables       type -P nft /usr/sbin/nft /sbin/nft"
+    "systemd        command -v systemd-analyze"
     "shellcheck     command -v shellcheck"
     "nodejs         command -v node"
     "npm            command -v npm"

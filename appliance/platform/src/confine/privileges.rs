@@ -56,7 +56,10 @@ pub(super) fn drop_to(user: Option<(u32, u32)>) -> Result<Privileges, ConfineErr
         (false, _) => Privileges::NotRoot { user: geteuid().as_raw(), group: getegid().as_raw() },
     };
     control("drop ambient capabilities", libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong)?;
-    set_no_capabilities()?;
+    // A service that was given none may not even be allowed to ask.
+    if capabilities()? != Capabilities::default() {
+        set_no_capabilities()?;
+    }
     prctl::set_no_new_privs().map_err(|errno| ConfineError::system("forbid new privileges", errno))?;
     verify(privileges)?;
     Ok(privileges)
