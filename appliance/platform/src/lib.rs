@@ -38,5 +38,6 @@ pub use new_file::NewFile;
 pub use notify::{Notifier, NotifyError};
 pub use process::{ProcessError, effective_uid, harden_process, user};
 pub use screen::terminal_size;
+pub use process::{ProcessError, effective_uid, harden_process, thread_time, user};
 pub use socket::keep_alive;
 pub use tty::{SecretTty, TtyError, forget_typed, read_secret_from, read_secret_line};

@@ -1,12 +1,13 @@
 //! This process and its users.
 
-use std::io;
+use std::{io, time::Duration};
 
 use nix::{
     sys::{
         prctl,
-        resource::{Resource, setrlimit},
+        resource::{Resource, UsageWho, getrusage, setrlimit},
         stat::{Mode, umask},
+        time::TimeValLike,
     },
     unistd::{User, geteuid},
 };
@@ -53,4 +54,14 @@ pub fn effective_uid() -> u32 {
 pub fn user(name: &str) -> Result<Option<(u32, u32)>, ProcessError> {
     let found = User::from_name(name).map_err(|e| ProcessError::User { name: name.to_owned(), source: e.into() })?;
     Ok(found.map(|user| (user.uid.as_raw(), user.gid.as_raw())))
+}
+
+/// Processor time, user and system, that this thread has taken so far.
+///
+/// # Errors
+/// What `getrusage` says.
+pub fn thread_time() -> io::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
+    let micros = (usage.user_time() + usage.system_time()).num_microseconds();
+    Ok(Duration::from_micros(micros.unsigned_abs()))
 }
