@@ -193,3 +193,25 @@ fn largest(socket: &OwnedFd, to: SocketAddr) -> nix::Result<usize> {
     let mtu: i32 = get(socket.as_fd(), level, name)?;
     Ok(usize::try_from(mtu).unwrap_or_default().saturating_sub(head).min(UDP_MOST))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    /// Without check sums the kernel cuts no messages, as on a device that cannot: it says so, and all goes one by one.
+    #[test]
+    fn where_messages_are_not_cut_datagrams_go_one_by_one() {
+        let far = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut sender = UdpSender::open(&UdpTo::neighbour(far.local_addr().unwrap())).unwrap();
+        set(sender.socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, &1).unwrap();
+        let bytes: Vec<u8> = (0..100 * 500 + 7).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        sender.send(&bytes, 500).unwrap();
+        assert!(!sender.joins());
+        let mut buffer = [0; 1000];
+        for datagram in bytes.chunks(500) {
+            let length = far.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], datagram);
+        }
+    }
+}
