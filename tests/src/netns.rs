@@ -117,6 +117,20 @@ impl Wire {
         run(self.at(End::Receiver, "nft").arg(script)).map(drop)
     }
 
+    /// Lets nothing out of the receiver, as an operator does: where nobody listens the system itself answers, by ICMP, that
+    /// the port is closed, and a receiver that has just ended is nobody.
+    ///
+    /// # Errors
+    /// `nft` is not there.
+    pub fn silence(&self) -> Result<(), String> {
+        let script = format!(
+            "add table inet silence
+             add chain inet silence out {{ type filter hook output priority 0; }}
+             add rule inet silence out oifname {INTERFACE} drop"
+        );
+        run(self.at(End::Receiver, "nft").arg(script)).map(drop)
+    }
+
     /// How many datagrams [`Wire::lose`] has taken since it was last called.
     ///
     /// # Errors
@@ -245,6 +259,20 @@ for _ in range(int(sys.argv[1])): s.sendto(bytes(int(sys.argv[2])), ('192.0.2.2'
         // Five standard deviations of 18.
         assert!((1510..1690).contains(&came), "{came}");
         assert_eq!(wire.frames(End::Receiver).unwrap().sent, 0);
+    }
+
+    #[test]
+    fn a_receiver_that_is_not_there_answers_unless_silenced() {
+        // A network each, for the system answers one peer only so often.
+        for silenced in [false, true] {
+            let wire = Wire::create(1500).unwrap();
+            if silenced {
+                wire.silence().unwrap();
+            }
+            run(wire.at(End::Sender, "python3").args(["-c", SEND, "10", "100"])).unwrap();
+            let frames = wire.frames(End::Receiver).unwrap();
+            assert_eq!((frames.received, frames.sent == 0), (10, silenced), "{frames:?}");
+        }
     }
 
     #[test]

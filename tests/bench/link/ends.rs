@@ -56,6 +56,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // The number of one that has ended may be another's by now.
+        if !self.lives() {
+            return;
+        }
         let _ = run(command("kill", "TERM").args(["-TERM", &self.child.id().to_string()]));
         let deadline = Instant::now() + Duration::from_secs(5);
         while self.lives() && Instant::now() < deadline {

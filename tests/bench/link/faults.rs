@@ -4,12 +4,13 @@ use crate::data::Data;
 use crate::ends::{PORT, RELAY, Receiver, Running, SETTLE, sender, timed};
 use crate::target::Target;
 use acceptance::netns::{End, RECEIVER, Wire};
-use acceptance::process::{binary, run};
+use acceptance::process::binary;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// Fast enough to be short, slow enough that the relay loses nothing by itself.
 const RATE: &str = "1G";
@@ -55,13 +56,18 @@ impl Faults<'_> {
     fn relay(&self, words: &[&str]) -> Result<Running, String> {
         let mut relay = self.wire.at(End::Sender, binary("impair")?);
         relay.args(["--listen", &format!("127.0.0.1:{RELAY}"), "--to", &format!("{RECEIVER}:{PORT}"), "--seed", "7"]);
+        // It must also end if nothing ever comes.
+        relay.args(["--quiet", "2s", "--for", "300s"]);
         let running = Running::start(relay.args(words).stdin(Stdio::null()), &self.folder.join("impair.log"))?;
         std::thread::sleep(Duration::from_millis(200));
         Ok(running)
     }
 
-    fn receiver(&self, name: &str) -> Result<Receiver, String> {
-        Receiver::start(self.wire, &self.folder.join(name).join("quarantine"))
+    /// A receiver, and the folder of its quarantine, which goes after it.
+    fn receiver(&self) -> Result<(TempDir, Receiver), String> {
+        let place = tempfile::tempdir_in(self.folder).map_err(|error| error.to_string())?;
+        let receiver = Receiver::start(self.wire, &place.path().join("quarantine"))?;
+        Ok((place, receiver))
     }
 
     /// Sends through the relay and waits for both to end. Gives what the relay counted.
@@ -88,16 +94,14 @@ impl Faults<'_> {
 
     /// 1 if everything arrived as it was.
     fn repaired(&self, repair: &str, words: &[&str]) -> Result<f64, String> {
-        let mut receiver = self.receiver(&words.join(""))?;
+        let (_place, mut receiver) = self.receiver()?;
         self.send(&["--repair", repair], words)?;
-        let right = self.right(&mut receiver)?;
-        fs::remove_dir_all(&receiver.quarantine).map_err(|error| error.to_string())?;
-        Ok(f64::from(u8::from(right)))
+        Ok(f64::from(u8::from(self.right(&mut receiver)?)))
     }
 
     /// Blocks that were there before `kill -9` and not after.
     fn killed(&self) -> Result<f64, String> {
-        let mut receiver = self.receiver("killed")?;
+        let (_place, mut receiver) = self.receiver()?;
         let to = format!("udp:{RECEIVER}:{PORT}");
         let mut send = sender(self.wire, self.data, &to, &["--rate", RATE, "--rounds", "2"])?;
         let mut sending = Running::start(&mut send, &self.folder.join("send.log"))?;
@@ -124,14 +128,10 @@ impl Faults<'_> {
 
     /// Datagrams that the code has sent again, over those that the cut has taken.
     fn cut(&self) -> Result<f64, String> {
-        let mut receiver = self.receiver("cut")?;
+        let (_place, mut receiver) = self.receiver()?;
         let first = self.send(&["--rate", "500M"], &["--cut", "10s@200000", "--quiet", "3s"])?;
-        let mut missing = self.wire.at(End::Receiver, binary("pouch-receive")?);
-        let code = run(missing.args(["--format", "json", "missing", "--quarantine"]).arg(&receiver.quarantine))?;
-        let code: Value = serde_json::from_str(&code).map_err(|error| format!("{error} in {code:?}"))?;
-        let code =
-            code.pointer("/code").or(code.pointer("/0/code")).and_then(Value::as_str).ok_or("no code is given")?;
-        let second = self.send(&["--only", code], &[])?;
+        let code = Self::code(&receiver)?;
+        let second = self.send(&["--only", &code], &[])?;
         if !self.right(&mut receiver)? {
             return Err("it is not complete after what was missing came again".into());
         }
@@ -139,9 +139,22 @@ impl Faults<'_> {
         Ok(count(&second, "received") / count(&first, "cut"))
     }
 
+    /// What the receiver says is missing, once it knows that the pass is over.
+    fn code(receiver: &Receiver) -> Result<String, String> {
+        let deadline = Instant::now() + SETTLE;
+        while Instant::now() < deadline {
+            let status = receiver.status()?;
+            if let Some(code) = status.pointer("/streams/0/missing").and_then(Value::as_str) {
+                return Ok(code.to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err("no code of what is missing is given".into())
+    }
+
     /// MiB by which the receiver has grown; afterwards it must work as before.
     fn flood(&self) -> Result<f64, String> {
-        let mut receiver = self.receiver("flood")?;
+        let (_place, mut receiver) = self.receiver()?;
         let mut warm = self.relay(&["--flood", "--for", "2s"])?;
         warm.child.wait().map_err(|error| error.to_string())?;
         let before = receiver.running.usage()?.memory;
@@ -155,7 +168,7 @@ impl Faults<'_> {
     /// Seconds from the end of a pass with too much loss until the receiver has said so in all three places; a sender that
     /// cannot send must say it at once.
     fn told(&self) -> Result<f64, String> {
-        let receiver = self.receiver("told")?;
+        let (_place, receiver) = self.receiver()?;
         let mut wrong = sender(self.wire, self.data, "ether:none/02:00:00:00:00:02", &[])?;
         if timed(&mut wrong, &self.folder.join("send.log"))?.0 {
             return Err("a sender without an interface ends as if it had sent".into());
