@@ -84,6 +84,27 @@ impl Dir {
         self.rename(&temporary, name)
     }
 
+    /// Makes `bytes` the content of the file `name` (mode 0600), at once, but not durably: for what is renewed all the time
+    /// and must not wait for a disk. After a power cut the file may be old, empty or gone.
+    ///
+    /// # Errors
+    /// [`DirError::System`]; the old content stays.
+    pub fn renew_file(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<(), DirError> {
+        let name = name.as_ref();
+        let temporary = temporary(name);
+        self.remove_leftover(&temporary)?;
+        let mut file = self.create_new(&temporary)?;
+        file.write_all(bytes).map_err(|source| DirError::System {
+            action: Action::Write,
+            path: self.path().join(&temporary),
+            source,
+        })?;
+        let (parent, last) = self.parent_of(name)?;
+        let at = parent.as_ref().unwrap_or(self);
+        let from = temporary.file_name().unwrap_or_default();
+        renameat2(at, from, at, last, RenameFlags::empty()).map_err(|e| self.fail(Action::Rename, name, e))
+    }
+
     fn remove_leftover(&self, name: &Path) -> Result<(), DirError> {
         match self.remove_file(name) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),

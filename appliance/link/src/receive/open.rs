@@ -244,6 +244,11 @@ impl Open {
         written
     }
 
+    /// Whether symbols wait to be written.
+    pub(crate) fn is_staged(&self) -> bool {
+        self.stage.as_ref().is_some_and(|stage| !stage.is_empty())
+    }
+
     /// Gives all memory back.
     pub(crate) fn close(self, pool: &mut Pool) {
         if let Some(stage) = self.stage {

@@ -72,8 +72,9 @@ impl Reporter {
         drop(table);
         let text = metrics::text(&report, &sums);
         let json = serde_json::to_vec_pretty(&report).unwrap_or_default();
+        // The report last: whoever has seen it finds metrics that are not older.
         let written =
-            replace(&shared.root, STATUS, &json).and_then(|()| replace(&shared.root, METRICS, text.as_bytes()));
+            shared.root.renew_file(METRICS, text.as_bytes()).and_then(|()| shared.root.renew_file(STATUS, &json));
         let mut table = shared.lock();
         match written {
             Ok(()) => table.alarms.clear(alarm::STATUS, ""),
@@ -165,11 +166,6 @@ impl Reporter {
         }
         self.overflowed = overflowed;
     }
-}
-
-/// Makes `bytes` the content of a file at once; it need not outlive a power cut.
-fn replace(root: &Dir, name: &str, bytes: &[u8]) -> Result<(), pouch_platform::DirError> {
-    root.replace_file(name, bytes)
 }
 
 fn disk(shared: &Shared) -> Disk {

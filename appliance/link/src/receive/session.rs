@@ -257,7 +257,8 @@ impl Session {
         let dirty = self.opens.iter_mut().flatten().filter(|open| open.dirty && open.doing != Doing::Working);
         dirty
             .map(|open| {
-                open.dirty = false;
+                // What is staged is not in the record yet.
+                open.dirty = open.is_staged();
                 (open.serial, open.block.number, open.record())
             })
             .collect()

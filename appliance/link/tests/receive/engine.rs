@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use pouch_link::receive::report::{Arrived, Import, Progress, Report};
 use pouch_link::receive::settings::Settings;
 use pouch_link::receive::{HandOver, Lane, run};
@@ -21,6 +22,7 @@ pub(crate) struct Engine {
     pub(crate) lanes: Vec<Arc<Score>>,
     pub(crate) arrived: Receiver<Arrived>,
     pub(crate) imported: Sender<(String, Import)>,
+    started: Timestamp,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,12 +36,13 @@ impl Engine {
         let quarantine = settings.quarantine.clone();
         let lanes: Vec<Arc<Score>> = (0..lanes).map(|_| Arc::default()).collect();
         let played = lanes.iter().map(|score| Lane { listen: "memory".into(), receive: Player::new(score) }).collect();
+        let started = Timestamp::now();
         let stop = Arc::new(AtomicBool::new(false));
         let ((to, arrived), (imported, from)) = (channel(), channel());
         let hand_over = HandOver { arrived: to, imported: from };
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || run(settings, played, stopped, Some(hand_over)).unwrap());
-        Self { quarantine, lanes, arrived, imported, stop, thread: Some(thread) }
+        Self { quarantine, lanes, arrived, imported, started, stop, thread: Some(thread) }
     }
 
     pub(crate) fn play(&self, datagrams: impl IntoIterator<Item = Vec<u8>>) {
@@ -57,7 +60,7 @@ impl Engine {
         while Instant::now() < until {
             if let Ok(bytes) = std::fs::read(self.quarantine.join("status.json")) {
                 let report: Report = serde_json::from_slice(&bytes).unwrap();
-                if wanted(&report) {
+                if report.since >= self.started && wanted(&report) {
                     return report;
                 }
                 last = Some(report);

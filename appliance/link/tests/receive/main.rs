@@ -8,7 +8,9 @@
     reason = "a test fails loudly"
 )]
 
+mod crash;
 mod engine;
+mod hostile;
 mod loss;
 mod player;
 
