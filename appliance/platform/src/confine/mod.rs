@@ -4,6 +4,9 @@
 //! one thread (privileges, files, limits; these belong to a thread, and its later threads inherit them), then, once
 //! all threads and sockets are there, [`Confined::seal`] (system calls, of all threads at once). What the kernel cannot
 //! enforce is an error, never a warning.
+//!
+//! A receiver begins like this: sockets, notifier and hand-over are opened; `enter`; threads are started and meet at a barrier;
+//! `seal` with the sockets as `mute`; the manager is told that it is ready.
 
 mod calls;
 mod error;
@@ -113,7 +116,7 @@ impl Confined {
 
     /// Leaves all threads the system calls of the list alone; any other kills the process with `SIGSYS`.
     ///
-    /// Threads must have begun their own work (say so over a channel or a barrier): what the runtime does at the start of a
+    /// Threads must have begun their own work (have all wait at one [`Barrier`](std::sync::Barrier) first): what the runtime does at the start of a
     /// thread is in no list that needs no threads, and would kill.
     ///
     /// Nothing is ever written to a descriptor in `mute`: to name here every socket that is bound to an interface, since
