@@ -77,6 +77,8 @@ fn the_embassy_takes_what_two_officers_signed() {
     let inspected = json(&seal(&place, &["inspect", "land-000001"]).unwrap());
     assert_eq!(inspected["waiting_for"], sealed["waiting_for"]);
     assert!(!place.spooled("land-000001").exists() && aside(&place, "land-000001").exists());
+    let error = seal(&place, &["export", "land-000001", "--output", "-"]).unwrap_err();
+    assert!(error.contains("SEAL-WAITING"), "{error}");
     let error = seal(&place, &["seal", "land"]).unwrap_err();
     assert!(error.contains("exit status: 75") && error.contains("SEAL-WAITING"), "{error}");
 

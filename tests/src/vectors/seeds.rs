@@ -45,6 +45,7 @@ fn seeds(vector: &Vector, bytes: Vec<u8>) -> Result<Vec<(&'static str, Vec<u8>)>
         "manifest" => vec![("manifest", bytes)],
         "signature" => vec![("signature", bytes)],
         "index" => vec![("index", bytes)],
+        "transit" => vec![("transit", bytes)],
         "archive" => vec![("frames", messages(&bytes)?), ("walker", bytes)],
         "part" => {
             let profile = read::profile(vector.need("profile")?)?;
