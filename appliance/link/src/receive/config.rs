@@ -114,7 +114,7 @@ const LANES: usize = 16;
 
 impl Default for Config {
     fn default() -> Self {
-        let settings = Settings::new("/var/lib/pouch/quarantine".into());
+        let settings = Settings::new("/var/lib/pouch-receive".into());
         Self {
             listen: Vec::new(),
             quarantine: settings.quarantine,

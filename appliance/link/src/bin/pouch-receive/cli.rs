@@ -25,7 +25,7 @@ const AFTER_HELP: &str = "\
 The configuration is read from /etc/pouch/receive.toml, or from --config FILE. A small one:
 
   listen = [\"udp:0.0.0.0:4100\"]       # or several links that share one stream
-  quarantine = \"/var/lib/pouch/quarantine\"
+  quarantine = \"/var/lib/pouch-receive\"
   link_key = \"/etc/pouch/link.key\"    # 64 hexadecimal digits, mode 0600
   user = \"pouch-receive\"              # what it becomes when the links are open
   then = \"import\"
