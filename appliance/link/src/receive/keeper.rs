@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::quarantine;
 use super::report::Arrived;
 use super::session::Session;
+use super::store::Store;
 use super::table::Shared;
+use super::{ballast, quarantine};
 
 /// How often the keeper looks.
 const TICK: Duration = Duration::from_millis(50);
@@ -20,6 +21,8 @@ const TICK: Duration = Duration::from_millis(50);
 const LAG: Duration = Duration::from_secs(1);
 /// How often a full disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Room that is left for reports.
+const SPARE: u64 = 512 << 10;
 /// Pouches that arrived that are reported.
 const ARRIVED: usize = 16;
 
@@ -125,7 +128,7 @@ fn publish(shared: &Shared, hand_over: Option<&Sender<Arrived>>) {
     }
 }
 
-fn finish(shared: &Shared, stream: &crate::announcement::Stream, store: &super::store::Store) -> io::Result<String> {
+fn finish(shared: &Shared, stream: &crate::announcement::Stream, store: &Store) -> io::Result<String> {
     store.finish(stream.layout.length())?;
     let file = quarantine::publish(&shared.root, stream).map_err(io::Error::other)?;
     quarantine::log_finished(&shared.root, stream.id())?;
@@ -185,13 +188,14 @@ fn retry(shared: &Shared) {
         }
     }
     for (id, store, layout) in due {
-        let reserved = store.reserve(layout.length(), layout.blocks()).and_then(|()| store.sync_data());
+        let reserved = reserve(shared, &store, layout.length(), layout.blocks());
         let mut guard = shared.lock();
         let table = &mut *guard;
         let Some(session) = table.sessions.iter_mut().find(|session| session.id == id) else { continue };
         match reserved {
             Ok(()) => {
                 session.full = None;
+                ballast::take(&shared.root);
                 tracing::info!(
                     stream = quarantine::name(id), registry = %session.stream.pouch.registry,
                     sequence = session.stream.pouch.sequence, "there is room again; the stream goes on"
@@ -206,4 +210,16 @@ fn retry(shared: &Shared) {
             }
         }
     }
+}
+
+/// Takes the room that a stream lacks, but not the last of the disk: that is for the report.
+fn reserve(shared: &Shared, store: &Store, length: u64, blocks: u32) -> io::Result<()> {
+    let needed = store.lacks(length)?.saturating_add(SPARE);
+    let free = shared.root.free_bytes().map_err(io::Error::other)?;
+    if free < needed {
+        let text = format!("{needed} bytes are needed, {free} are free");
+        return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+    }
+    store.reserve(length, blocks)?;
+    store.sync_data()
 }

@@ -13,6 +13,7 @@ pub mod check;
 pub mod config;
 pub mod diagnose;
 pub mod discard;
+mod ballast;
 mod jobs;
 mod keeper;
 mod lane;

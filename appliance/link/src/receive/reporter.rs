@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use pouch_platform::Dir;
 
-use super::alarm;
-use super::metrics;
-use super::quarantine;
 use super::report::{Alarm, Arrived, Disk, Import, Lane, Progress, Report, State};
 use super::session::Session;
 use super::table::{Shared, Table, share};
+use super::{alarm, ballast, metrics, quarantine};
 
 /// The report.
 const STATUS: &str = "status.json";
@@ -73,8 +71,8 @@ impl Reporter {
         let text = metrics::text(&report, &sums);
         let json = serde_json::to_vec_pretty(&report).unwrap_or_default();
         // The report last: whoever has seen it finds metrics that are not older.
-        let written =
-            shared.root.renew_file(METRICS, text.as_bytes()).and_then(|()| shared.root.renew_file(STATUS, &json));
+        let files = [(METRICS, text.as_bytes()), (STATUS, &json)];
+        let written = files.into_iter().try_for_each(|(name, bytes)| ballast::renew(&shared.root, name, bytes));
         let mut table = shared.lock();
         match written {
             Ok(()) => table.alarms.clear(alarm::STATUS, ""),

@@ -13,7 +13,7 @@ use super::quarantine::{self, Finished};
 use super::report::{Arrived, Import};
 use super::settings::Settings;
 use super::table::{LaneCounts, Shared, Table};
-use super::{keeper, lane, reporter, resume, worker};
+use super::{ballast, keeper, lane, reporter, resume, worker};
 use crate::lower::Receive;
 
 /// Why a receiver does not start. Once it runs, what goes wrong is an alarm and a line of the log.
@@ -73,6 +73,7 @@ pub fn run(
     let root = Dir::open_private(&settings.quarantine)?;
     let _lock = Lock::acquire(&root, "lock")?;
     quarantine::prepare(&root)?;
+    ballast::take(&root);
     let unreadable = |source| ReceiveError::Quarantine { path: settings.quarantine.clone(), source };
     let finished = Finished::read(&root).map_err(unreadable)?;
     let found = resume::find(&root, &finished).map_err(unreadable)?;

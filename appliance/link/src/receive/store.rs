@@ -36,6 +36,12 @@ impl Store {
         pouch_platform::allocate(&self.records, u64::from(blocks) * BlockRecord::BYTES as u64)
     }
 
+    /// Bytes of the stream for which no room is taken yet.
+    pub(crate) fn lacks(&self, length: u64) -> io::Result<u64> {
+        let metadata = pouch_platform::file_metadata(&self.part)?;
+        Ok(length.saturating_sub(metadata.blocks.saturating_mul(512)))
+    }
+
     /// Writes symbols of `symbol` bytes, from `first` on, to their places; what is no payload has none.
     pub(crate) fn write(&self, block: &Block, symbol: usize, first: u16, bytes: &[u8]) -> io::Result<()> {
         let start = usize::from(first) * symbol;
