@@ -6,6 +6,7 @@
 pub mod crossing;
 pub mod kill;
 pub mod netns;
+pub mod link_vectors;
 pub mod officer;
 pub mod place;
 pub mod postgres;

@@ -57,7 +57,12 @@ impl Vector {
     /// A vector that must be refused by `rule`, or accepted.
     #[must_use]
     pub fn new(kind: &str, name: &str, rule: Option<Rule>, comment: &str, bytes: Vec<u8>) -> Self {
-        let expect = rule.map_or("accepted", Rule::id);
+        Self::expecting(kind, name, rule.map_or("accepted", Rule::id), comment, bytes)
+    }
+
+    /// A vector that must be judged so.
+    #[must_use]
+    pub fn expecting(kind: &str, name: &str, expect: &str, comment: &str, bytes: Vec<u8>) -> Self {
         let vector = Self { name: format!("{kind}-{name}"), header: Vec::new(), bytes };
         vector.with("kind", kind).with("expect", expect).with("comment", comment)
     }
@@ -145,6 +150,19 @@ impl Vector {
     /// # Errors
     /// It is no vector.
     pub fn decode(name: &str, file: &[u8]) -> Result<Self> {
+        let vector = Self::parse(name, file)?;
+        if !KINDS.contains(&vector.kind()) || !name.starts_with(&format!("{}-", vector.kind())) {
+            bail!("{name}: its name must begin with its kind");
+        }
+        vector.expect()?;
+        Ok(vector)
+    }
+
+    /// Takes a file apart, whatever its kind and its rule.
+    ///
+    /// # Errors
+    /// It has no header.
+    pub fn parse(name: &str, file: &[u8]) -> Result<Self> {
         let end = file.windows(2).position(|pair| pair == b"\n\n").with_context(|| format!("{name}: no empty line"))?;
         let (text, rest) = file.split_at(end);
         let bytes = rest.get(2..).unwrap_or_default().to_vec();
@@ -156,12 +174,7 @@ impl Vector {
             }
             header.push((key.to_owned(), value.to_owned()));
         }
-        let vector = Self { name: name.to_owned(), header, bytes };
-        if !KINDS.contains(&vector.kind()) || !name.starts_with(&format!("{}-", vector.kind())) {
-            bail!("{name}: its name must begin with its kind");
-        }
-        vector.expect()?;
-        Ok(vector)
+        Ok(Self { name: name.to_owned(), header, bytes })
     }
 }
 
