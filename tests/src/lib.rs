@@ -5,8 +5,8 @@
 
 pub mod crossing;
 pub mod kill;
-pub mod netns;
 pub mod link_vectors;
+pub mod netns;
 pub mod officer;
 pub mod place;
 pub mod postgres;

@@ -60,8 +60,12 @@ impl Receive for Tape {
         Ok(batch)
     }
 
-    fn losses(&mut self) -> Losses {
-        Losses::default()
+    fn losses(&mut self) -> Result<Losses, LinkError> {
+        Ok(Losses::default())
+    }
+
+    fn buffer(&self) -> usize {
+        0
     }
 }
 
@@ -148,7 +152,11 @@ impl Receive for Late {
         self.tape.receive(wait)
     }
 
-    fn losses(&mut self) -> Losses {
-        Losses::default()
+    fn losses(&mut self) -> Result<Losses, LinkError> {
+        Ok(Losses::default())
+    }
+
+    fn buffer(&self) -> usize {
+        0
     }
 }

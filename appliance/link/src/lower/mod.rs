@@ -75,7 +75,7 @@ impl Losses {
 }
 
 /// The datagrams that one call received.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch<'a> {
     datagrams: net::Batch<'a>,
     /// Whether there may be padding behind a datagram.

@@ -9,11 +9,11 @@
 mod account;
 mod alarm;
 pub mod amount;
+mod ballast;
 pub mod check;
 pub mod config;
 pub mod diagnose;
 pub mod discard;
-mod ballast;
 mod jobs;
 mod keeper;
 mod lane;
