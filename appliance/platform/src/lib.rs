@@ -23,6 +23,7 @@ mod rename;
 mod screen;
 mod signals;
 mod socket;
+mod stop;
 mod tree;
 mod tty;
 
@@ -39,4 +40,5 @@ pub use notify::{Notifier, NotifyError};
 pub use process::{ProcessError, effective_uid, harden_process, thread_time, user};
 pub use screen::terminal_size;
 pub use socket::keep_alive;
+pub use stop::stop_asked;
 pub use tty::{SecretTty, TtyError, forget_typed, read_secret_from, read_secret_line};

@@ -62,8 +62,8 @@ extern "C" fn note(signal: i32) {
 }
 
 #[expect(unsafe_code, reason = "a signal handler must be safe to run at any instant, which only its author can know")]
-fn set_action(signal: Signal, action: &SigAction) -> io::Result<SigAction> {
-    // SAFETY: the action is either one that was in force before, or `note`, which does one atomic store and so is
-    // async-signal-safe.
+pub(crate) fn set_action(signal: Signal, action: &SigAction) -> io::Result<SigAction> {
+    // SAFETY: the action is either one that was in force before, or a `note`, of this module or of `stop`, which does one
+    // atomic store and so is async-signal-safe.
     Ok(unsafe { sigaction(signal, action) }?)
 }

@@ -10,7 +10,7 @@ use pouch_carry::SYMBOL_MOST;
 /// How long a burst takes on the wire.
 const BURST: Duration = Duration::from_micros(50);
 /// Least datagrams of a burst: below, every few datagrams would cost a system call and a sleep.
-const BURST_LEAST: u64 = 8;
+const BURST_LEAST: u64 = 32;
 /// Most that is caught up after a sleep that was too long, or after work that took too long.
 const DEBT: Duration = Duration::from_millis(2);
 /// At the start of a transmission, after the link was idle.
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn bursts_are_short_but_never_single_datagrams() {
         let burst = |rate| Rate::new(rate).unwrap().burst(1538 * 8);
-        assert_eq!((burst(10_000_000), burst(1_000_000_000), burst(10_000_000_000)), (8, 8, 40));
+        assert_eq!((burst(10_000_000), burst(1_000_000_000), burst(10_000_000_000)), (32, 32, 40));
         assert_eq!(Rate::new(1), None);
         assert_eq!(Rate::new(u64::MAX), None);
     }

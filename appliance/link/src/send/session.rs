@@ -250,7 +250,8 @@ impl Session {
             }
             Stage::Ending(_) => self.end_of_round(now)?,
             Stage::Starting(_) | Stage::Sending | Stage::Over => {
-                self.due = now + DURING;
+                // From when it was due, so that they do not become fewer; but none is made up for.
+                self.due = (self.due + DURING).max(now);
                 Stage::Sending
             }
         };

@@ -1,0 +1,27 @@
+//! `pouch-send config`
+
+use pouch_console::config::render;
+use pouch_console::{Exit, Failure, Output};
+
+use super::load;
+use crate::cli::{Cli, ConfigArgs, ConfigVerb};
+use crate::explain;
+
+pub(crate) fn run(cli: &Cli, arguments: &ConfigArgs, output: &Output) -> Result<Exit, Failure> {
+    let config = load(cli)?;
+    match arguments.verb {
+        ConfigVerb::Show { origin } => {
+            let settings = config.show().map_err(|error| Failure::new("CONFIG-SHOW", Exit::Config, error))?;
+            output.rows(&settings, || render(&settings, origin))?;
+        }
+        ConfigVerb::Check => {
+            config.values.check().map_err(explain::setting)?;
+            super::key(&config.values)?;
+            let lanes = config.values.to.len();
+            output.data(&serde_json::json!({ "lanes": lanes }), || {
+                format!("the configuration is sound; {lanes} lanes")
+            })?;
+        }
+    }
+    Ok(Exit::Done)
+}

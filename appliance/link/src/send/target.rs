@@ -1,0 +1,141 @@
+//! Where a lane goes, as an operator writes it: `udp:10.0.0.2:4100`, `udp:[ff02::4100]:4100%eth1`, `ether:eth1`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use pouch_platform::net::{EtherSender, EtherTo, Mac, UdpSender, UdpTo};
+use serde::{Deserialize, Serialize};
+
+use crate::lower::{LinkError, Transmit};
+use crate::receive::listen::{Listen, ListenError};
+
+/// Bytes that a frame takes of an Ethernet wire besides its content: preamble 8, header 14, check sum 4, gap 12.
+const FRAME: usize = 38;
+/// The EtherType of the frames: the first that IEEE 802 sets aside for local experiments.
+const ETHERTYPE: u16 = 0x88b5;
+/// Where frames go if no address is said: to whoever is at the other end.
+const BROADCAST: [u8; 6] = [0xff; 6];
+
+/// One lane of a sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target(Listen);
+
+impl Target {
+    /// Bytes that a datagram may have, and that it costs besides, in frames of at most `mtu` bytes of content.
+    #[must_use]
+    pub fn sizes(&self, mtu: u16) -> (usize, usize) {
+        let head = match &self.0 {
+            Listen::Udp { address, .. } if address.is_ipv4() => 20 + 8,
+            Listen::Udp { .. } => 40 + 8,
+            Listen::Ethernet { .. } => 0,
+        };
+        (usize::from(mtu).saturating_sub(head), FRAME + head)
+    }
+
+    /// Opens the lane; nothing is sent yet. `mtu`: most bytes of an Ethernet frame's content.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn open(&self, mtu: u16) -> Result<Box<dyn Transmit>, LinkError> {
+        let (most, overhead) = self.sizes(mtu);
+        match &self.0 {
+            Listen::Udp { address, interface } => {
+                let to = UdpTo { interface: interface.clone(), ..UdpTo::neighbour(*address) };
+                let sender = UdpSender::open(&to)?;
+                let largest = most.min(sender.largest());
+                Ok(Box::new(Udp { sender, largest, overhead }))
+            }
+            Listen::Ethernet { interface, to } => {
+                let mac = Mac(to.unwrap_or(BROADCAST));
+                let to = EtherTo { interface: interface.clone(), mac, ethertype: ETHERTYPE, direct: false };
+                let sender = EtherSender::open(&to)?;
+                let largest = most.min(sender.largest());
+                Ok(Box::new(Ethernet { sender, largest }))
+            }
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = ListenError;
+
+    fn from_str(text: &str) -> Result<Self, ListenError> {
+        let lane: Listen = text.parse()?;
+        let nobody = |ip: IpAddr| ip.is_unspecified();
+        match &lane {
+            Listen::Udp { address, .. } if nobody(address.ip()) => {
+                Err(ListenError { found: text.to_owned(), reason: "it names no receiver: the address is that of all" })
+            }
+            _ => Ok(Self(lane)),
+        }
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = ListenError;
+
+    fn try_from(text: String) -> Result<Self, ListenError> {
+        text.parse()
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> String {
+        target.to_string()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+struct Udp {
+    sender: UdpSender,
+    largest: usize,
+    overhead: usize,
+}
+
+impl Transmit for Udp {
+    fn largest(&self) -> usize {
+        self.largest
+    }
+
+    fn overhead(&self) -> usize {
+        self.overhead
+    }
+
+    fn burst(&self) -> usize {
+        self.sender.burst(self.largest)
+    }
+
+    fn send(&mut self, datagrams: &[u8], size: usize) -> Result<(), LinkError> {
+        self.sender.send(datagrams, size)
+    }
+}
+
+struct Ethernet {
+    sender: EtherSender,
+    largest: usize,
+}
+
+impl Transmit for Ethernet {
+    fn largest(&self) -> usize {
+        self.largest
+    }
+
+    fn overhead(&self) -> usize {
+        FRAME
+    }
+
+    fn burst(&self) -> usize {
+        self.sender.burst()
+    }
+
+    fn send(&mut self, datagrams: &[u8], size: usize) -> Result<(), LinkError> {
+        self.sender.send(datagrams, size)
+    }
+}
