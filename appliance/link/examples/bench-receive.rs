@@ -15,6 +15,7 @@ use pouch_link::lower::{Batch, LinkError, Losses, Receive};
 use pouch_link::receive::settings::Settings;
 use pouch_link::receive::{HandOver, Lane, run};
 use pouch_link::tag::LinkKey;
+use pouch_platform::Dir;
 
 #[path = "../tests/receive/player.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests")]
@@ -67,6 +68,10 @@ impl Receive for Tape {
     fn buffer(&self) -> usize {
         0
     }
+
+    fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        None
+    }
 }
 
 fn main() {
@@ -94,13 +99,14 @@ fn main() {
         Lane { listen: "tape".to_owned(), receive: Box::new(Late { tape, ready: Arc::clone(&score) }) },
     ];
     score.add(head);
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop: &'static AtomicBool = Box::leak(Box::default());
     let ((to, arrived), (_imported, from)) = (channel(), channel());
-    let stopped = Arc::clone(&stop);
     let settings = Settings { key, ..Settings::new(quarantine.clone()) };
     let began = process_time();
-    let engine =
-        std::thread::spawn(move || run(settings, lanes, stopped, Some(HandOver { arrived: to, imported: from })));
+    let engine = std::thread::spawn(move || {
+        let root = Dir::open_private(&settings.quarantine).unwrap();
+        run(settings, root, lanes, stop, Some(HandOver { arrived: to, imported: from }), &mut ())
+    });
     let came = arrived.recv_timeout(Duration::from_secs(60));
     let all = process_time() - began;
     let whole = Instant::now();
@@ -158,5 +164,9 @@ impl Receive for Late {
 
     fn buffer(&self) -> usize {
         0
+    }
+
+    fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        None
     }
 }

@@ -61,6 +61,15 @@ impl Dir {
         Ok(dir)
     }
 
+    /// A directory that was opened before this process became the user it is.
+    ///
+    /// # Errors
+    /// As of [`Dir::open_private`].
+    pub fn into_private(self) -> Result<Self, DirError> {
+        self.check_private()?;
+        Ok(self)
+    }
+
     /// The path it was opened by, for messages.
     #[must_use]
     pub fn path(&self) -> &Path {

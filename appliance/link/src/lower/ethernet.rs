@@ -1,6 +1,6 @@
 //! Datagrams in frames of their own, without IP: no stack, no addresses to look up, nothing that answers.
 
-use std::time::Duration;
+use std::{os::fd::RawFd, time::Duration};
 
 use pouch_platform::net::{EtherListen, EtherReceiver, EtherSender, EtherTo, Mac};
 
@@ -72,5 +72,9 @@ impl Receive for EthernetReceive {
 
     fn buffer(&self) -> usize {
         self.receiver.buffer()
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        Some(self.receiver.descriptor())
     }
 }

@@ -3,6 +3,7 @@
 pub mod ethernet;
 pub mod udp;
 
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use pouch_platform::net::{self, Counters, FrameCounts, SocketLosses};
@@ -49,6 +50,9 @@ pub trait Receive: Send {
 
     /// Bytes of the buffer that the system granted.
     fn buffer(&self) -> usize;
+
+    /// The number of the socket below, for a filter that forbids to write to it; none if there is no socket.
+    fn descriptor(&self) -> Option<RawFd>;
 }
 
 /// What was lost in the receiving machine since the link was opened.

@@ -1,6 +1,6 @@
 //! Datagrams of UDP, over IPv4 or IPv6.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, os::fd::RawFd, time::Duration};
 
 use pouch_platform::net::{Interface, UdpListen, UdpReceiver, UdpSender, UdpTo};
 
@@ -82,6 +82,10 @@ impl Receive for UdpReceive {
 
     fn buffer(&self) -> usize {
         self.receiver.buffer()
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        Some(self.receiver.descriptor())
     }
 }
 

@@ -4,10 +4,17 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use pouch_platform::net::UdpListen;
 use serde::{Deserialize, Serialize};
+
+use crate::lower::ethernet::EthernetReceive;
+use crate::lower::udp::UdpReceive;
+use crate::lower::{LinkError, Receive};
 
 /// Longest name of an interface (IFNAMSIZ without its zero).
 const INTERFACE: usize = 15;
+/// Bytes of the buffer of a raw link, which are memory of this process.
+const RING: usize = 16 << 20;
 
 /// One lane of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +54,20 @@ impl Listen {
             Self::Udp { interface, .. } => interface.as_deref(),
             Self::Ethernet { interface, .. } => Some(interface),
         }
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`LinkError`] if that is not possible.
+    pub fn open(&self) -> Result<Box<dyn Receive>, LinkError> {
+        Ok(match self {
+            Self::Udp { address, interface } => {
+                let at = UdpListen { interface: interface.clone(), ..UdpListen::on(*address) };
+                Box::new(UdpReceive::open(&at)?)
+            }
+            Self::Ethernet { interface, to } => Box::new(EthernetReceive::open(interface, *to, RING)?),
+        })
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {

@@ -14,6 +14,8 @@ pub mod check;
 pub mod config;
 pub mod diagnose;
 pub mod discard;
+mod gate;
+mod hand_over;
 mod jobs;
 mod keeper;
 mod lane;
@@ -38,4 +40,5 @@ mod table;
 pub mod view;
 mod worker;
 
-pub use run::{HandOver, Lane, ReceiveError, run};
+pub use hand_over::{HandOver, hand_over};
+pub use run::{Lane, ReceiveError, Service, run};

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use pouch_platform::Dir;
 
 use super::report::{Alarm, Arrived, Disk, Import, Lane, Progress, Report, State};
+use super::run::Service;
 use super::session::Session;
 use super::table::{Shared, Table, share};
 use super::{alarm, ballast, metrics, quarantine};
@@ -50,18 +51,18 @@ impl Reporter {
     }
 
     /// Reports until told to stop.
-    pub(crate) fn run(&mut self, shared: &Shared) {
-        self.write(shared);
+    pub(crate) fn run(&mut self, shared: &Shared, service: &mut dyn Service) {
+        service.reported(&self.write(shared));
         while !shared.stopping() {
             std::thread::sleep(LOOK);
             if self.last.elapsed() >= EVERY {
-                self.write(shared);
+                service.reported(&self.write(shared));
             }
         }
     }
 
     /// Reports once.
-    pub(crate) fn write(&mut self, shared: &Shared) {
+    pub(crate) fn write(&mut self, shared: &Shared) -> Report {
         let disk = disk(shared);
         let mut table = shared.lock();
         self.note_imported(&mut table);
@@ -83,6 +84,8 @@ impl Reporter {
                 }
             }
         }
+        drop(table);
+        report
     }
 
     fn note_imported(&self, table: &mut Table) {

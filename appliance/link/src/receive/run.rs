@@ -2,18 +2,20 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Sender;
 use std::thread::{self, Builder};
 
 use pouch_platform::{Dir, DirError, Lock, LockError};
 
+use super::gate::Gate;
+use super::hand_over::HandOver;
 use super::quarantine::{self, Finished};
-use super::report::{Arrived, Import};
+use super::report::{Arrived, Report};
+use super::reporter::{self, Reporter};
 use super::settings::Settings;
 use super::table::{LaneCounts, Shared, Table};
-use super::{ballast, keeper, lane, reporter, resume, worker};
+use super::{ballast, keeper, lane, resume, worker};
 use crate::lower::Receive;
 
 /// Why a receiver does not start. Once it runs, what goes wrong is an alarm and a line of the log.
@@ -34,6 +36,13 @@ pub enum ReceiveError {
         #[source]
         source: io::Error,
     },
+    /// The process around it could not make ready.
+    #[error("the service cannot begin: {source}")]
+    Service {
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// No thread.
     #[error("cannot start a thread: {source}")]
     Thread {
@@ -51,26 +60,38 @@ pub struct Lane {
     pub receive: Box<dyn Receive>,
 }
 
-/// Where what has arrived goes, and where the word of it comes back from.
-#[derive(Debug)]
-pub struct HandOver {
-    /// Pouches that arrived whole, in order.
-    pub arrived: Sender<Arrived>,
-    /// What became of them, by the name of their stream.
-    pub imported: Receiver<(String, Import)>,
+/// What the process around a receiver does at its turns. Nothing, for `()`.
+pub trait Service: Send {
+    /// All threads have begun, and wait: the last moment to take away what they may do.
+    ///
+    /// # Errors
+    /// Then the receiver ends before it has received.
+    fn begun(&mut self) -> io::Result<()>;
+
+    /// It has reported, as it does each second.
+    fn reported(&mut self, report: &Report);
 }
 
-/// Receives until `stop` is set. Never transmits, and whatever comes, never stops for it.
+impl Service for () {
+    fn begun(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reported(&mut self, _: &Report) {}
+}
+
+/// Receives into `root` until `stop` is set. Never transmits, and whatever comes, never stops for it.
 ///
 /// # Errors
 /// [`ReceiveError`], only before it begins to receive.
 pub fn run(
     settings: Settings,
+    root: Dir,
     lanes: Vec<Lane>,
-    stop: Arc<AtomicBool>,
+    stop: &'static AtomicBool,
     hand_over: Option<HandOver>,
+    service: &mut dyn Service,
 ) -> Result<(), ReceiveError> {
-    let root = Dir::open_private(&settings.quarantine)?;
     let _lock = Lock::acquire(&root, "lock")?;
     quarantine::prepare(&root)?;
     ballast::take(&root);
@@ -86,38 +107,43 @@ pub fn run(
         keeper::published(&shared, published, arrived.as_ref())
             .map_err(|source| ReceiveError::Quarantine { path: shared.settings.quarantine.clone(), source })?;
     }
-    let mut reporter = reporter::Reporter::new(imported);
-    let ran = threads(&shared, lanes, arrived.as_ref(), &mut reporter);
+    let mut reporter = Reporter::new(imported);
+    threads(&shared, lanes, arrived.as_ref(), &mut reporter, service)?;
     keeper::last(&shared);
     reporter.write(&shared);
-    ran
+    Ok(())
 }
 
 fn threads(
     shared: &Shared,
     lanes: Vec<Lane>,
     arrived: Option<&Sender<Arrived>>,
-    reporter: &mut reporter::Reporter,
+    reporter: &mut Reporter,
+    service: &mut dyn Service,
 ) -> Result<(), ReceiveError> {
     let workers = NonZeroUsize::new(shared.settings.workers).map_or(1, NonZeroUsize::get);
     let arrived = arrived.cloned();
-    let started = thread::scope(|scope| {
-        let spawn = |name: String| Builder::new().name(name);
-        let started = (|| {
-            for number in 0..workers {
-                spawn(format!("worker {number}")).spawn_scoped(scope, || worker::run(shared))?;
-            }
-            spawn("keeper".into()).spawn_scoped(scope, move || keeper::run(shared, arrived.as_ref()))?;
-            spawn("reporter".into()).spawn_scoped(scope, || reporter.run(shared))?;
-            for (number, lane) in lanes.into_iter().enumerate() {
-                spawn(format!("lane {number}")).spawn_scoped(scope, move || lane::run(shared, number, lane))?;
-            }
-            Ok(())
-        })();
-        if started.is_err() {
-            shared.stop.store(true, Ordering::Relaxed);
+    let mut works: Vec<(String, Box<dyn FnOnce() + Send + '_>)> =
+        (0..workers).map(|number| (format!("worker {number}"), Box::new(|| worker::run(shared)) as _)).collect();
+    works.push(("keeper".to_owned(), Box::new(move || keeper::run(shared, arrived.as_ref()))));
+    for (number, lane) in lanes.into_iter().enumerate() {
+        works.push((format!("lane {number}"), Box::new(move || lane::run(shared, number, lane))));
+    }
+    let gate = &Gate::default();
+    thread::scope(|scope| {
+        let count = works.len();
+        let mut begin = works.into_iter().map(|(name, work)| {
+            let begun = Builder::new().name(name).spawn_scoped(scope, move || gate.pass().then(work));
+            begun.map(drop).map_err(|source| ReceiveError::Thread { source })
+        });
+        let began = begin.try_for_each(|begun| begun).and_then(|()| {
+            gate.gathered(count);
+            service.begun().map_err(|source| ReceiveError::Service { source })
+        });
+        gate.decide(began.is_ok());
+        if began.is_ok() {
+            reporter.run(shared, service);
         }
-        started
-    });
-    started.map_err(|source| ReceiveError::Thread { source })
+        began
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -98,14 +98,14 @@ pub(crate) struct Table {
 pub(crate) struct Shared {
     table: Mutex<Table>,
     pub(crate) work: Condvar,
-    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) stop: &'static AtomicBool,
     pub(crate) root: Dir,
     pub(crate) settings: Settings,
     pub(crate) since: Timestamp,
 }
 
 impl Shared {
-    pub(crate) fn new(table: Table, root: Dir, settings: Settings, stop: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(table: Table, root: Dir, settings: Settings, stop: &'static AtomicBool) -> Self {
         let (work, since) = (Condvar::new(), Timestamp::now());
         Self { table: Mutex::new(table), work, stop, root, settings, since }
     }

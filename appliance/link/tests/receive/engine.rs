@@ -12,6 +12,8 @@ use pouch_link::receive::report::{Arrived, Import, Progress, Report};
 use pouch_link::receive::settings::Settings;
 use pouch_link::receive::{HandOver, Lane, run};
 
+use pouch_platform::Dir;
+
 use crate::player::{Player, Score, Sent};
 
 /// How long anything may take.
@@ -23,7 +25,7 @@ pub(crate) struct Engine {
     pub(crate) arrived: Receiver<Arrived>,
     pub(crate) imported: Sender<(String, Import)>,
     started: Timestamp,
-    stop: Arc<AtomicBool>,
+    stop: &'static AtomicBool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -37,11 +39,13 @@ impl Engine {
         let lanes: Vec<Arc<Score>> = (0..lanes).map(|_| Arc::default()).collect();
         let played = lanes.iter().map(|score| Lane { listen: "memory".into(), receive: Player::new(score) }).collect();
         let started = Timestamp::now();
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop: &'static AtomicBool = Box::leak(Box::default());
         let ((to, arrived), (imported, from)) = (channel(), channel());
         let hand_over = HandOver { arrived: to, imported: from };
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || run(settings, played, stopped, Some(hand_over)).unwrap());
+        let thread = std::thread::spawn(move || {
+            let root = Dir::open_private(&settings.quarantine).unwrap();
+            run(settings, root, played, stop, Some(hand_over), &mut ()).unwrap();
+        });
         Self { quarantine, lanes, arrived, imported, started, stop, thread: Some(thread) }
     }
 

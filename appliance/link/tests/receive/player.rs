@@ -215,4 +215,8 @@ impl Receive for Player {
     fn buffer(&self) -> usize {
         0
     }
+
+    fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        None
+    }
 }

@@ -1,10 +1,6 @@
 //! Lists of system calls, and the filter that a list becomes (seccomp(2)).
 
-use std::{
-    collections::BTreeMap,
-    env,
-    os::fd::{AsRawFd, BorrowedFd},
-};
+use std::{collections::BTreeMap, env, os::fd::RawFd};
 
 use nix::libc;
 use seccompiler::{
@@ -100,7 +96,7 @@ impl Calls {
     }
 
     /// Leaves all threads of this process these calls alone.
-    pub(super) fn enforce(&self, mute: &[BorrowedFd<'_>]) -> Result<(), ConfineError> {
+    pub(super) fn enforce(&self, mute: &[RawFd]) -> Result<(), ConfineError> {
         let (absent, allowed) = self.filters(mute).map_err(ConfineError::Filter)?;
         // The one that kills comes last, for it also ends installing filters. Of several filters the strictest word counts.
         for filter in absent.iter().chain([&allowed]) {
@@ -109,7 +105,7 @@ impl Calls {
         Ok(())
     }
 
-    fn filters(&self, mute: &[BorrowedFd<'_>]) -> Result<(Option<BpfProgram>, BpfProgram), BackendError> {
+    fn filters(&self, mute: &[RawFd]) -> Result<(Option<BpfProgram>, BpfProgram), BackendError> {
         let (mut absent, mut allowed) = (BTreeMap::new(), BTreeMap::new());
         for ((_, number, limit), _) in &self.lines {
             let Some(number) = *number else { continue };
@@ -135,13 +131,13 @@ fn program(
 }
 
 /// Any of these lets the call through; none means that it always goes through.
-fn rules(limit: Limit, mute: &[BorrowedFd<'_>]) -> Result<Vec<SeccompRule>, BackendError> {
+fn rules(limit: Limit, mute: &[RawFd]) -> Result<Vec<SeccompRule>, BackendError> {
     let one_of = |argument, values: &[i32]| {
         values.iter().map(|value| SeccompRule::new(vec![condition(argument, SeccompCmpOp::Eq, *value)?])).collect()
     };
     match limit {
         Limit::NoCode => all([condition(2, SeccompCmpOp::MaskedEq(bits(libc::PROT_EXEC)), 0)]),
-        Limit::NotMute => all(mute.iter().map(|fd| condition(0, SeccompCmpOp::Ne, fd.as_raw_fd()))),
+        Limit::NotMute => all(mute.iter().map(|fd| condition(0, SeccompCmpOp::Ne, *fd))),
         Limit::Thread => all([condition(0, SeccompCmpOp::MaskedEq(bits(THREAD | NAMESPACES)), THREAD)]),
         Limit::Commands(commands) => one_of(1, commands),
         Limit::Options(options) => one_of(0, options),

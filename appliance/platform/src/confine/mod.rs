@@ -14,7 +14,7 @@ mod files;
 mod privileges;
 mod vocabulary;
 
-use std::{fs, io, os::fd::BorrowedFd, path::PathBuf};
+use std::{fs, io, os::fd::RawFd, path::PathBuf};
 
 use nix::sys::resource::{Resource, setrlimit};
 
@@ -124,7 +124,7 @@ impl Confined {
     ///
     /// # Errors
     /// [`ConfineError`]; the process must end.
-    pub fn seal(self, calls: &Calls, mute: &[BorrowedFd<'_>]) -> Result<(), ConfineError> {
+    pub fn seal(self, calls: &Calls, mute: &[RawFd]) -> Result<(), ConfineError> {
         calls.enforce(mute)
     }
 }

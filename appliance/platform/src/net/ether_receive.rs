@@ -1,7 +1,7 @@
 //! Raw Ethernet, the receiving end.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
     time::Duration,
 };
 
@@ -59,6 +59,12 @@ impl EtherReceiver {
                 .map_err(failed(NetAction::Set("PACKET_ADD_MEMBERSHIP")))?;
         }
         Ok(Self { ring, socket, place, overflowed: 0 })
+    }
+
+    /// The socket's number, for a filter that forbids to write to it.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 
     /// Bytes of the buffer.

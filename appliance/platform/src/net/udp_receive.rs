@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     time::Duration,
 };
 
@@ -90,6 +90,12 @@ impl UdpReceiver {
         let address = bound(&socket).map_err(failed(NetAction::Bind))?;
         let place = Place::Udp(address);
         Ok(Self { socket, place, address, arena: Arena::new(bytes), buffer, said: 0, overflowed: 0 })
+    }
+
+    /// The socket's number, for a filter that forbids to write to it.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 
     /// Where it listens, with the port that the system chose if none was said.

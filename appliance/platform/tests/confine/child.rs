@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
     net::UdpSocket,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsRawFd, OwnedFd, RawFd},
         unix::process::CommandExt,
     },
     path::Path,
@@ -104,8 +104,8 @@ pub(crate) fn run(name: &str, place: &Path) -> ! {
         let confined = confinement(place).enter().unwrap();
         props.thread = Some(Helper::start());
         if act.after == After::Sealing {
-            let frames = props.frames.as_ref().map(AsFd::as_fd);
-            let mute: Vec<BorrowedFd<'_>> = [props.socket.as_fd()].into_iter().chain(frames).collect();
+            let frames = props.frames.as_ref().map(AsRawFd::as_raw_fd);
+            let mute: Vec<RawFd> = [props.socket.as_raw_fd()].into_iter().chain(frames).collect();
             confined.seal(&receive_calls(), &mute).unwrap();
         }
     }

@@ -1,10 +1,13 @@
 //! What can be typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pouch_cli::{CommandLine, CommonArgs, Generate};
 use pouch_link::receive::amount::Amount;
+use pouch_link::receive::config::{Config, Then};
 use pouch_link::receive::listen::Listen;
 
 /// Receive pouches over a one-way link, into a quarantine.
@@ -47,6 +50,8 @@ impl CommandLine for Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Receive, as a service, until told to stop
+    Run(RunArgs),
     /// Show what the receiver is doing, what was lost where, and what a person must do
     Status(StatusArgs),
     /// Show the code of what is missing, to be carried or read to the sending end
@@ -55,10 +60,94 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Give up a stream that is not complete, and remove what has come of it
     Discard(DiscardArgs),
+    /// Hand files to a program, for a receiver that may start none
+    #[command(hide = true)]
+    HandOver(HandOverArgs),
     /// Show the configuration
     Config(ConfigArgs),
     #[command(flatten)]
     Generate(Generate),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pouch-receive run
+  pouch-receive run --listen udp:0.0.0.0:4100 --quarantine /var/lib/pouch-receive --user pouch-receive
+  pouch-receive run --listen ether:eth1 --listen ether:eth2 --link-key /etc/pouch/link.key --then import
+  pouch-receive run --listen udp:127.0.0.1:4100 --quarantine quarantine --once --timeout 60s
+
+It opens the lanes, becomes --user (which root must name), can then open nothing but the quarantine, and can send nothing.
+What arrives whole is in the quarantine's arrived/, as one tar for `pouch-import import`; with --then import that is run.
+It ends cleanly at SIGTERM or Control-C; killed at any moment, it goes on at its next start.
+
+Exit codes: 0 told to stop, or --once and a pouch arrived; 3 --once and none arrived in time; 69 a lane cannot be opened;
+75 another receiver has the quarantine.")]
+pub(crate) struct RunArgs {
+    /// A lane to listen on: udp:ADDRESS:PORT, udp:GROUP:PORT%INTERFACE or ether:INTERFACE[/ADDRESS]. Once for each.
+    #[arg(long, value_name = "LANE")]
+    pub(crate) listen: Vec<Listen>,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+
+    /// File of the link key: 64 hexadecimal digits, readable by nobody else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) link_key: Option<PathBuf>,
+
+    /// The user to become when the lanes are open; root must name one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// What is done with a pouch that arrived.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) then: Option<ThenArg>,
+
+    /// End when a pouch has arrived.
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// With --once: end after this time in any case, such as 90s or 10m.
+    #[arg(long, value_name = "TIME", requires = "once", value_parser = time)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What is done with a pouch that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ThenArg {
+    /// It is handed to pouch-import import
+    Import,
+}
+
+impl RunArgs {
+    /// The configuration with what was typed over it.
+    pub(crate) fn over(&self, mut config: Config) -> Config {
+        if !self.listen.is_empty() {
+            config.listen.clone_from(&self.listen);
+        }
+        if let Some(quarantine) = &self.place.quarantine {
+            config.quarantine.clone_from(quarantine);
+        }
+        config.link_key = self.link_key.clone().or(config.link_key);
+        config.user = self.user.clone().or(config.user);
+        config.then = self.then.map(|ThenArg::Import| Then::Import).or(config.then);
+        config
+    }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    Duration::try_from(span).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HandOverArgs {
+    #[arg(long)]
+    pub(crate) program: PathBuf,
+    #[arg(long)]
+    pub(crate) directory: PathBuf,
+    #[arg(last = true)]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// Where everything lies.

@@ -5,9 +5,86 @@ use std::path::Path;
 
 use pouch_cli::explain::{dir, lock};
 use pouch_console::{Exit, Failure};
+use pouch_link::key_file::KeyFileError;
+use pouch_link::lower::LinkError;
+use pouch_link::receive::ReceiveError;
+use pouch_link::receive::config::SettingError;
 use pouch_link::receive::discard::DiscardError;
 use pouch_link::receive::latest::LatestError;
+use pouch_link::receive::listen::Listen;
 use pouch_link::receive::missing::MissingError;
+use pouch_platform::DirError;
+use pouch_platform::confine::ConfineError;
+
+/// A configuration, or flags, that cannot be.
+pub(crate) fn setting(error: SettingError) -> Failure {
+    let hint = match error {
+        SettingError::NoLane => {
+            "name one with --listen udp:ADDRESS:PORT or --listen ether:INTERFACE, or under `listen`"
+        }
+        _ => "nothing was done; correct the configuration or the command line",
+    };
+    Failure::new("CONFIG-VALUE", Exit::Config, error).hint(hint)
+}
+
+/// The link key.
+pub(crate) fn key(error: KeyFileError) -> Failure {
+    let (exit, hint) = match &error {
+        KeyFileError::Read { source, .. } => (Exit::from(source), "correct the path"),
+        KeyFileError::Open { .. } => (Exit::Config, "chown it to the user of this command and chmod 0600 it"),
+        KeyFileError::Content { .. } => (Exit::Config, "bring it from home, where `pouch-send link-key` made it"),
+    };
+    Failure::new("LINK-KEY", exit, &error).hint(format!("nothing is received; {hint}"))
+}
+
+/// A lane that cannot be opened.
+pub(crate) fn lane(listen: &Listen) -> impl FnOnce(LinkError) -> Failure + '_ {
+    move |error| {
+        Failure::new("LINK-LANE", Exit::Unavailable, &error)
+            .fact("lane", listen)
+            .hint("nothing is received; look at the interface and its addresses; raw Ethernet needs CAP_NET_RAW")
+    }
+}
+
+/// Privileges that cannot be taken away.
+pub(crate) fn confine(error: ConfineError) -> Failure {
+    let hint = match &error {
+        ConfineError::StaysRoot | ConfineError::Root { .. } => {
+            "name a user that owns the quarantine and nothing else, with --user or `user`"
+        }
+        _ => "it needs a kernel with seccomp and Landlock 4 (Linux 6.7), both turned on; see `pouch-receive check`",
+    };
+    Failure::new("LINK-CONFINE", Exit::Unavailable, &error).hint(format!("nothing is received; {hint}"))
+}
+
+/// A quarantine that is not the receiver's alone.
+pub(crate) fn quarantine(error: DirError, user: Option<&str>) -> Failure {
+    let failure = dir(error);
+    match user {
+        Some(user) => failure.hint(format!("make it the receiver's alone: install -d -m 0700 -o {user} DIR")),
+        None => failure,
+    }
+}
+
+/// A thread or process that cannot be started.
+pub(crate) fn thread(error: std::io::Error) -> Failure {
+    Failure::new("PROCESS-START", Exit::TryAgain, error).hint("nothing is received; try again")
+}
+
+/// A receiver that does not begin.
+pub(crate) fn receive(error: ReceiveError) -> Failure {
+    match error {
+        ReceiveError::Dir(error) => dir(error),
+        ReceiveError::Lock(error) => lock(error),
+        ReceiveError::Quarantine { ref source, .. } => Failure::new("LINK-QUARANTINE", Exit::from(source), &error)
+            .hint("nothing is received, and nothing was changed; look at the disk"),
+        ReceiveError::Service { ref source } => Failure::new("LINK-CONFINE", Exit::from(source), &error)
+            .hint("nothing is received; it needs a kernel with seccomp"),
+        ReceiveError::Thread { .. } => {
+            Failure::new("PROCESS-START", Exit::TryAgain, &error).hint("nothing is received; try again")
+        }
+    }
+}
 
 const NOTHING: &str = "nothing was changed";
 

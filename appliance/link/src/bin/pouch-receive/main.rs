@@ -12,10 +12,12 @@ use cli::{Cli, Verb};
 
 fn main() -> ExitCode {
     pouch_cli::run(|cli: &Cli, output| match &cli.verb {
+        Verb::Run(arguments) => commands::run::run(cli, arguments, output),
         Verb::Status(arguments) => commands::status::run(cli, arguments, output),
         Verb::Missing(arguments) => commands::missing::run(cli, arguments, output),
         Verb::Check(arguments) => commands::check::run(cli, arguments, output),
         Verb::Discard(arguments) => commands::discard::run(cli, arguments, output),
+        Verb::HandOver(arguments) => commands::hand_over::run(arguments),
         Verb::Config(arguments) => commands::config::run(cli, arguments, output),
         Verb::Generate(generate) => generate.run::<Cli>(output),
     })

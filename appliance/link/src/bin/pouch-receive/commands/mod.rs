@@ -3,7 +3,9 @@
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod discard;
+pub(crate) mod hand_over;
 pub(crate) mod missing;
+pub(crate) mod run;
 pub(crate) mod status;
 mod watch;
 
