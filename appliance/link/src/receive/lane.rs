@@ -25,7 +25,7 @@ struct Dropped {
 }
 
 /// Receives until told to stop.
-pub(crate) fn run(shared: &Shared, number: usize, mut lane: Lane) {
+pub(crate) fn run(shared: &Shared, number: usize, lane: &mut Lane) {
     let mut checker = Checker::new(shared.settings.key.as_ref());
     let mut asked = Instant::now();
     while !shared.stopping() {

@@ -87,7 +87,7 @@ impl Service for () {
 pub fn run(
     settings: Settings,
     root: Dir,
-    lanes: Vec<Lane>,
+    mut lanes: Vec<Lane>,
     stop: &'static AtomicBool,
     hand_over: Option<HandOver>,
     service: &mut dyn Service,
@@ -108,15 +108,17 @@ pub fn run(
             .map_err(|source| ReceiveError::Quarantine { path: shared.settings.quarantine.clone(), source })?;
     }
     let mut reporter = Reporter::new(imported);
-    threads(&shared, lanes, arrived.as_ref(), &mut reporter, service)?;
+    threads(&shared, &mut lanes, arrived.as_ref(), &mut reporter, service)?;
     keeper::last(&shared);
     reporter.write(&shared);
+    // Only now are the sockets closed: a filter may forbid to write to their numbers, whatever file has them next.
+    drop(lanes);
     Ok(())
 }
 
 fn threads(
     shared: &Shared,
-    lanes: Vec<Lane>,
+    lanes: &mut [Lane],
     arrived: Option<&Sender<Arrived>>,
     reporter: &mut Reporter,
     service: &mut dyn Service,
@@ -126,7 +128,7 @@ fn threads(
     let mut works: Vec<(String, Box<dyn FnOnce() + Send + '_>)> =
         (0..workers).map(|number| (format!("worker {number}"), Box::new(|| worker::run(shared)) as _)).collect();
     works.push(("keeper".to_owned(), Box::new(move || keeper::run(shared, arrived.as_ref()))));
-    for (number, lane) in lanes.into_iter().enumerate() {
+    for (number, lane) in lanes.iter_mut().enumerate() {
         works.push((format!("lane {number}"), Box::new(move || lane::run(shared, number, lane))));
     }
     let gate = &Gate::default();
