@@ -2,8 +2,9 @@
 # Manual pages into target/man and shell completions into target/completions, from the binaries' own descriptions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-binaries=(pouch-seal pouch-import pouch-ceremony)
-cargo build --quiet --release --locked "${binaries[@]/#/-p}" --bins
+packages=(pouch-seal pouch-import pouch-ceremony pouch-link)
+binaries=(pouch-seal pouch-import pouch-ceremony pouch-receive)
+cargo build --quiet --release --locked "${packages[@]/#/-p}" --bins
 mkdir -p target/man target/completions
 for binary in "${binaries[@]}"; do
     "${CARGO_TARGET_DIR:-target}/release/$binary" --quiet man target/man

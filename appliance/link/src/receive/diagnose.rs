@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 use super::listen::Listen;
-use super::report::{Arrived, Lane, Progress, Report, State};
+use super::report::{Alarm, Arrived, Lane, Progress, Report, State};
 
 /// Seconds after which a report that was not renewed is that of a receiver that does not live.
 pub const FRESH: Duration = Duration::from_secs(5);
@@ -61,9 +61,13 @@ pub fn diagnose(report: &Report, now: Timestamp) -> Vec<Finding> {
             "start it: systemctl start pouch-receive; what is in the quarantine is kept",
         ));
     }
-    let alarms = report.alarms.iter().map(|alarm| Finding::new(&alarm.id, true, alarm.text.clone(), ""));
-    findings.extend(alarms);
-    findings.extend(report.streams.iter().filter_map(stream));
+    // Of a stream that waits the receiver raises an alarm too; here it comes with the remedy.
+    let waiting: Vec<(&Progress, Finding)> =
+        report.streams.iter().filter_map(|one| Some((one, stream(one)?))).collect();
+    let said = |alarm: &&Alarm| waiting.iter().any(|(one, of)| of.id == alarm.id && alarm.text.starts_with(&one.pouch));
+    let alarms = report.alarms.iter().filter(|alarm| !said(alarm));
+    findings.extend(alarms.map(|alarm| Finding::new(&alarm.id, true, alarm.text.clone(), "")));
+    findings.extend(waiting.into_iter().map(|(_, finding)| finding));
     findings.extend(report.arrived.iter().filter_map(import));
     findings.extend(report.lanes.iter().flat_map(|lane| losses(lane, report)));
     findings.extend(foreign(report));

@@ -1,7 +1,7 @@
 //! Every finding, from a report that has it and nothing else.
 
 use super::*;
-use crate::receive::report::{Alarm, Beat, Datagrams, Import};
+use crate::receive::report::{Beat, Datagrams, Import};
 
 fn now() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
@@ -40,6 +40,9 @@ fn streams_that_wait_are_urgent_and_those_under_way_are_not() {
     assert_eq!(diagnose(&with(State::Verifying), now()), []);
     let incomplete = only(&with(State::Incomplete));
     assert!(incomplete.urgent && incomplete.what.ends_with("lacks 2 of 9 blocks"), "{incomplete:?}");
+    let mut told = with(State::Incomplete);
+    told.alarms = vec![Alarm { id: "LINK-INCOMPLETE".into(), text: "land-000041: 2 of 9".into(), since: now() }];
+    assert_eq!(only(&told), incomplete, "once, and with its remedy");
     let full = only(&with(State::NoSpace));
     assert!(full.urgent && full.id == "LINK-SPACE");
 }
