@@ -9,6 +9,8 @@
 )]
 
 mod looks;
+mod run;
+mod wire;
 mod wrong;
 
 use std::path::Path;

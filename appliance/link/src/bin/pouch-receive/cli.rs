@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pouch_cli::{CommandLine, CommonArgs, Generate};
 use pouch_link::receive::amount::Amount;
-use pouch_link::receive::config::{Config, Then};
+use pouch_link::receive::config::Then;
 use pouch_link::receive::listen::Listen;
 
 /// Receive pouches over a one-way link, into a quarantine.
@@ -50,7 +50,7 @@ impl CommandLine for Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Receive, as a service, until told to stop
+    /// Receive, as a service or until one stream has arrived
     Run(RunArgs),
     /// Show what the receiver is doing, what was lost where, and what a person must do
     Status(StatusArgs),
@@ -60,94 +60,13 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Give up a stream that is not complete, and remove what has come of it
     Discard(DiscardArgs),
-    /// Hand files to a program, for a receiver that may start none
     #[command(hide = true)]
-    HandOver(HandOverArgs),
+    /// Hand what has arrived to another program; started by run alone.
+    Clerk(ClerkArgs),
     /// Show the configuration
     Config(ConfigArgs),
     #[command(flatten)]
     Generate(Generate),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  pouch-receive run
-  pouch-receive run --listen udp:0.0.0.0:4100 --quarantine /var/lib/pouch-receive --user pouch-receive
-  pouch-receive run --listen ether:eth1 --listen ether:eth2 --link-key /etc/pouch/link.key --then import
-  pouch-receive run --listen udp:127.0.0.1:4100 --quarantine quarantine --once --timeout 60s
-
-It opens the lanes, becomes --user (which root must name), can then open nothing but the quarantine, and can send nothing.
-What arrives whole is in the quarantine's arrived/, as one tar for `pouch-import import`; with --then import that is run.
-It ends cleanly at SIGTERM or Control-C; killed at any moment, it goes on at its next start.
-
-Exit codes: 0 told to stop, or --once and a pouch arrived; 3 --once and none arrived in time; 69 a lane cannot be opened;
-75 another receiver has the quarantine.")]
-pub(crate) struct RunArgs {
-    /// A lane to listen on: udp:ADDRESS:PORT, udp:GROUP:PORT%INTERFACE or ether:INTERFACE[/ADDRESS]. Once for each.
-    #[arg(long, value_name = "LANE")]
-    pub(crate) listen: Vec<Listen>,
-
-    #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-
-    /// File of the link key: 64 hexadecimal digits, readable by nobody else.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) link_key: Option<PathBuf>,
-
-    /// The user to become when the lanes are open; root must name one.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) user: Option<String>,
-
-    /// What is done with a pouch that arrived.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) then: Option<ThenArg>,
-
-    /// End when a pouch has arrived.
-    #[arg(long)]
-    pub(crate) once: bool,
-
-    /// With --once: end after this time in any case, such as 90s or 10m.
-    #[arg(long, value_name = "TIME", requires = "once", value_parser = time)]
-    pub(crate) timeout: Option<Duration>,
-}
-
-/// What is done with a pouch that arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ThenArg {
-    /// It is handed to pouch-import import
-    Import,
-}
-
-impl RunArgs {
-    /// The configuration with what was typed over it.
-    pub(crate) fn over(&self, mut config: Config) -> Config {
-        if !self.listen.is_empty() {
-            config.listen.clone_from(&self.listen);
-        }
-        if let Some(quarantine) = &self.place.quarantine {
-            config.quarantine.clone_from(quarantine);
-        }
-        config.link_key = self.link_key.clone().or(config.link_key);
-        config.user = self.user.clone().or(config.user);
-        config.then = self.then.map(|ThenArg::Import| Then::Import).or(config.then);
-        config
-    }
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(span).map_err(|error| error.to_string())
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct HandOverArgs {
-    #[arg(long)]
-    pub(crate) program: PathBuf,
-    #[arg(long)]
-    pub(crate) directory: PathBuf,
-    #[arg(last = true)]
-    pub(crate) arguments: Vec<OsString>,
 }
 
 /// Where everything lies.
@@ -156,6 +75,100 @@ pub(crate) struct PlaceArgs {
     /// The directory of everything that arrives, instead of what the configuration says.
     #[arg(long, value_name = "DIR")]
     pub(crate) quarantine: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pouch-receive run
+  pouch-receive run --listen udp:0.0.0.0:4100 --listen ether:eth2 --user pouch-receive
+  pouch-receive run --listen udp:[::]:4100 --link-key /etc/pouch/link.key --then import
+  pouch-receive run --listen udp:239.1.1.1:4100%eth2
+  pouch-receive run --once --timeout 60s --listen udp:127.0.0.1:4100 --quarantine ./quarantine
+
+Lanes, several of which may share one stream:
+  udp:ADDRESS:PORT        one address of this machine, or all: 0.0.0.0, [::]
+  udp:GROUP:PORT%IFACE    a multicast group. The system joins it, for which it sends IGMP or MLD:
+                          where nothing may be sent, use ether: or an address instead
+  ether:IFACE[/MAC]       frames of EtherType 0x88B5 without IP; needs CAP_NET_RAW at the start
+
+It opens the lanes, starts the hand-over, becomes USER, gives up all files but the quarantine (Landlock), and says that it
+is ready (systemd). Then it takes whatever comes and never stops for it; SIGTERM and SIGINT end it cleanly, with all that
+has come written down. Killed or without power it goes on where it was.
+
+A pouch that is whole lies in the quarantine as arrived/POUCH-STREAM.tar. With --then import it is also given to
+pouch-import import (program and arguments: [import] of the configuration), as the user that run was started as.
+
+Exit codes: 0 ended by a signal, or with --once a stream has arrived; 3 with --once: none has within --timeout; 69 a lane
+cannot be opened; 75 another receiver has the quarantine; 78 configuration or link key.")]
+pub(crate) struct RunArgs {
+    /// A lane to listen on, instead of those of the configuration. Once for each.
+    #[arg(long, value_name = "LANE")]
+    pub(crate) listen: Vec<Listen>,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+
+    /// The file of the link key: 64 hexadecimal digits, mode 0600 or 0400.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) link_key: Option<PathBuf>,
+
+    /// The user to become when the lanes are open, if this is root.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// What is done with a pouch that has arrived: import.
+    #[arg(long, value_name = "WHAT", value_parser = then)]
+    pub(crate) then: Option<Then>,
+
+    /// How long nothing may be heard of the sender before there is an alarm, such as 30s or 5m.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) silence: Option<Duration>,
+
+    /// Most streams that may be unfinished at a time.
+    #[arg(long, value_name = "N")]
+    pub(crate) streams: Option<u16>,
+
+    /// Most bytes of a stream, such as 2T.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) stream_size: Option<Amount>,
+
+    /// How much of its disk the quarantine may take, in percent.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) share: Option<u8>,
+
+    /// Threads that repair and verify.
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u16>,
+
+    /// End when the first stream has arrived whole, and was handed over if it is to be.
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// With --once: end after so long in any case, such as 60s.
+    #[arg(long, value_name = "SPAN", requires = "once", value_parser = span)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClerkArgs {
+    /// Where the files lie.
+    pub(crate) directory: PathBuf,
+    /// The program, and what comes before the file.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn then(text: &str) -> Result<Then, String> {
+    match text {
+        "import" => Ok(Then::Import),
+        _ => Err("the only known one is \"import\"".to_owned()),
+    }
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "a span is written like 30s, 5m or 1h".to_owned())?;
+    Duration::try_from(span).map_err(|_| "a span is not below zero".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -180,7 +193,7 @@ fields stay; further ones may come. Sizes are in bytes, times in UTC, rates in b
   streams[]            stream, pouch, state (receiving, incomplete, no-space, verifying), length, blocks, complete,
                        round, rounds, since, latest, rate, remaining (seconds), received, lost (before repair),
                        repaired, lost_blocks (after repair), flawed, positions (64 counts), missing (the code)
-  arrived[]            stream, pouch, file (below arrived/), at, length, import (code, said)
+  arrived[]            stream, pouch, file (below arrived/), at, length, lost, repaired, import (code, said)
   alarms[]             id, text, since
   disk                 free, used, share (what the quarantine may take)
 

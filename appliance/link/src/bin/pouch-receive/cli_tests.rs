@@ -31,7 +31,7 @@ fn the_configuration_in_the_help_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("receive.toml");
     std::fs::write(&file, text).unwrap();
-    let (config, _) = pouch_console::config::load_file::<Config>(&file).unwrap();
+    let (config, _) = pouch_console::config::load_file::<pouch_link::receive::config::Config>(&file).unwrap();
     config.check().unwrap();
     assert_eq!(config.link_key.as_deref(), Some(std::path::Path::new("/etc/pouch/link.key")));
 }

@@ -13,78 +13,8 @@ use pouch_link::receive::discard::DiscardError;
 use pouch_link::receive::latest::LatestError;
 use pouch_link::receive::listen::Listen;
 use pouch_link::receive::missing::MissingError;
-use pouch_platform::DirError;
 use pouch_platform::confine::ConfineError;
-
-/// A configuration, or flags, that cannot be.
-pub(crate) fn setting(error: SettingError) -> Failure {
-    let hint = match error {
-        SettingError::NoLane => {
-            "name one with --listen udp:ADDRESS:PORT or --listen ether:INTERFACE, or under `listen`"
-        }
-        _ => "nothing was done; correct the configuration or the command line",
-    };
-    Failure::new("CONFIG-VALUE", Exit::Config, error).hint(hint)
-}
-
-/// The link key.
-pub(crate) fn key(error: KeyFileError) -> Failure {
-    let (exit, hint) = match &error {
-        KeyFileError::Read { source, .. } => (Exit::from(source), "correct the path"),
-        KeyFileError::Open { .. } => (Exit::Config, "chown it to the user of this command and chmod 0600 it"),
-        KeyFileError::Content { .. } => (Exit::Config, "bring it from home, where `pouch-send link-key` made it"),
-    };
-    Failure::new("LINK-KEY", exit, &error).hint(format!("nothing is received; {hint}"))
-}
-
-/// A lane that cannot be opened.
-pub(crate) fn lane(listen: &Listen) -> impl FnOnce(LinkError) -> Failure + '_ {
-    move |error| {
-        Failure::new("LINK-LANE", Exit::Unavailable, &error)
-            .fact("lane", listen)
-            .hint("nothing is received; look at the interface and its addresses; raw Ethernet needs CAP_NET_RAW")
-    }
-}
-
-/// Privileges that cannot be taken away.
-pub(crate) fn confine(error: ConfineError) -> Failure {
-    let hint = match &error {
-        ConfineError::StaysRoot | ConfineError::Root { .. } => {
-            "name a user that owns the quarantine and nothing else, with --user or `user`"
-        }
-        _ => "it needs a kernel with seccomp and Landlock 4 (Linux 6.7), both turned on; see `pouch-receive check`",
-    };
-    Failure::new("LINK-CONFINE", Exit::Unavailable, &error).hint(format!("nothing is received; {hint}"))
-}
-
-/// A quarantine that is not the receiver's alone.
-pub(crate) fn quarantine(error: DirError, user: Option<&str>) -> Failure {
-    let failure = dir(error);
-    match user {
-        Some(user) => failure.hint(format!("make it the receiver's alone: install -d -m 0700 -o {user} DIR")),
-        None => failure,
-    }
-}
-
-/// A thread or process that cannot be started.
-pub(crate) fn thread(error: std::io::Error) -> Failure {
-    Failure::new("PROCESS-START", Exit::TryAgain, error).hint("nothing is received; try again")
-}
-
-/// A receiver that does not begin.
-pub(crate) fn receive(error: ReceiveError) -> Failure {
-    match error {
-        ReceiveError::Dir(error) => dir(error),
-        ReceiveError::Lock(error) => lock(error),
-        ReceiveError::Quarantine { ref source, .. } => Failure::new("LINK-QUARANTINE", Exit::from(source), &error)
-            .hint("nothing is received, and nothing was changed; look at the disk"),
-        ReceiveError::Service { ref source } => Failure::new("LINK-CONFINE", Exit::from(source), &error)
-            .hint("nothing is received; it needs a kernel with seccomp"),
-        ReceiveError::Thread { .. } => {
-            Failure::new("PROCESS-START", Exit::TryAgain, &error).hint("nothing is received; try again")
-        }
-    }
-}
+use pouch_platform::handover::HandoverError;
 
 const NOTHING: &str = "nothing was changed";
 
@@ -141,5 +71,79 @@ pub(crate) fn discard(error: DiscardError, quarantine: &Path) -> Failure {
             }
         }
         DiscardError::Dir(error) => dir(error),
+    }
+}
+
+/// A setting that cannot be.
+pub(crate) fn setting(error: &SettingError) -> Failure {
+    let hint = match error {
+        SettingError::NoLane => "nothing was opened; add `listen` to the configuration, or --listen LANE",
+        _ => "nothing was opened; correct the configuration or the flag",
+    };
+    Failure::new("CONFIG-SETTING", Exit::Config, error).hint(hint)
+}
+
+/// The link key.
+pub(crate) fn key(error: &KeyFileError) -> Failure {
+    let hint = match error {
+        KeyFileError::Read { .. } => "nothing was opened; name the file with `link_key` or --link-key".to_owned(),
+        KeyFileError::Open { path, .. } => {
+            format!(
+                "nothing was opened; chmod 0600 {}; if others could read it, make a new key at both ends",
+                path.display()
+            )
+        }
+        KeyFileError::Content { .. } => {
+            "nothing was opened; put the same key at both ends: pouch-send link-key makes one".to_owned()
+        }
+    };
+    Failure::new("CONFIG-LINK-KEY", Exit::Config, error).hint(hint)
+}
+
+/// A lane that cannot be opened.
+pub(crate) fn lane(error: &LinkError, listen: &Listen) -> Failure {
+    let hint = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "something else listens there: is another receiver at work?",
+        std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address: see ip -br address",
+        std::io::ErrorKind::PermissionDenied => {
+            "raw Ethernet needs CAP_NET_RAW, a port below 1024 CAP_NET_BIND_SERVICE"
+        }
+        _ => "see ip -br link; pouch-receive check looks at it",
+    };
+    Failure::new("LINK-LANE", Exit::Unavailable, error)
+        .fact("lane", listen)
+        .hint(format!("nothing was received and nothing was written; {hint}"))
+}
+
+/// The hand-over.
+pub(crate) fn hand_over(error: &HandoverError) -> Failure {
+    Failure::new("LINK-IMPORT", Exit::Unavailable, error).hint("nothing was received; is the program still there?")
+}
+
+/// A thread that cannot be started.
+pub(crate) fn thread(error: std::io::Error) -> Failure {
+    Failure::new("LINK-THREAD", Exit::TryAgain, error).hint("nothing was received; try again")
+}
+
+/// Privileges and files.
+pub(crate) fn confine(error: &ConfineError) -> Failure {
+    let hint = "nothing was received: it does not run unconfined; as root name a user with --user; pouch-receive check says \
+                what the kernel lacks";
+    Failure::new("LINK-CONFINE", Exit::Unavailable, error).hint(hint)
+}
+
+/// A receiver that does not start.
+pub(crate) fn receive(error: ReceiveError) -> Failure {
+    match error {
+        ReceiveError::Dir(error) => dir(error),
+        ReceiveError::Lock(error) => lock(error).hint("nothing was received; another receiver has this quarantine"),
+        ReceiveError::Quarantine { ref source, .. } => {
+            Failure::new("LINK-QUARANTINE", Exit::from(source), &error).hint("nothing was changed; look at its disk")
+        }
+        ReceiveError::Service { ref source } => Failure::new("LINK-CONFINE", Exit::from(source), &error)
+            .hint("nothing was received; it needs a kernel with seccomp"),
+        ReceiveError::Thread { .. } => {
+            Failure::new("LINK-THREAD", Exit::TryAgain, &error).hint("what has come is kept; start it again")
+        }
     }
 }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Verb::Missing(arguments) => commands::missing::run(cli, arguments, output),
         Verb::Check(arguments) => commands::check::run(cli, arguments, output),
         Verb::Discard(arguments) => commands::discard::run(cli, arguments, output),
-        Verb::HandOver(arguments) => commands::hand_over::run(arguments),
+        Verb::Clerk(arguments) => commands::clerk::run(arguments),
         Verb::Config(arguments) => commands::config::run(cli, arguments, output),
         Verb::Generate(generate) => generate.run::<Cli>(output),
     })

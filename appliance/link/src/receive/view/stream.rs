@@ -35,11 +35,10 @@ pub(super) fn lines(stream: &Progress, now: Timestamp, shape: Shape) -> Vec<Line
         stream.rounds,
         escape(&stream.stream)
     );
-    let worst = stream.positions.iter().copied().max().unwrap_or(0);
     let mut lines = vec![
         Line::new(tone, title),
         Line::new(Tone::Plain, format!("  done  [{}] {}%", done(stream, shape), percent(stream))),
-        Line::new(Tone::Plain, format!("  lost  [{}] {}", losses(stream, shape), legend(worst))),
+        Line::new(Tone::Plain, format!("  lost  [{}]", losses(stream, shape))),
     ];
     lines.extend(wrap(Tone::Plain, &format!("  {}", pace(stream, now)), shape));
     lines.extend(wrap(Tone::Plain, &format!("  {}", lost(stream)), shape));
@@ -118,10 +117,6 @@ fn level(lost: u64, worst: u64) -> char {
     // Rounded up, so that one loss is seen.
     let quarter = u128::from(lost).saturating_mul(4).div_ceil(u128::from(worst.max(1)));
     usize::try_from(quarter).ok().and_then(|place| LEVELS.get(place)).copied().unwrap_or('#')
-}
-
-fn legend(worst: u64) -> String {
-    if worst == 0 { "none".to_owned() } else { format!("#={worst}") }
 }
 
 /// Bits in a second, for people: `941.2 Mb/s`.

@@ -1,11 +1,13 @@
 //! What is done, one file a verb. Shared: the configuration and the receiver's report.
 
 pub(crate) mod check;
+pub(crate) mod clerk;
 pub(crate) mod config;
 pub(crate) mod discard;
-pub(crate) mod hand_over;
+mod lanes;
 pub(crate) mod missing;
 pub(crate) mod run;
+mod service;
 pub(crate) mod status;
 mod watch;
 

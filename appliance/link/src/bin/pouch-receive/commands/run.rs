@@ -1,150 +1,127 @@
-//! `pouch-receive run`: opens the lanes, gives away every privilege, and receives until told to stop.
+//! `pouch-receive run`: everything that needs a right is done first, then all rights are given up, then it receives.
 
 use std::ffi::OsString;
-use std::io;
-use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::path::Path;
 
-use pouch_cli::explain::dir;
+use pouch_cli::explain::{dir, process};
 use pouch_console::{Exit, Failure, Output};
 use pouch_link::key_file;
-use pouch_link::receive::config::{Config, Then};
-use pouch_link::receive::report::Report;
-use pouch_link::receive::{Lane, Service, hand_over, run as receive};
-use pouch_platform::confine::{Calls, Confined, Confinement, Privileges};
+use pouch_link::receive::config::Config;
+use pouch_link::receive::{self, Lane};
+use pouch_platform::confine::{Calls, Confined, Confinement};
 use pouch_platform::handover::Handover;
-use pouch_platform::{Dir, Notifier, effective_uid, stop_asked, user};
+use pouch_platform::{Dir, Notifier, stop_asked};
 
-use super::load;
+use super::service::{End, Surroundings};
+use super::{lanes, load};
 use crate::cli::{Cli, RunArgs};
 use crate::explain;
 
-/// What it may ask of the kernel once it receives, with a reason each.
+/// What it may ask of the kernel once it receives, with a reason for each.
 const CALLS: &str = include_str!("../../../../seccomp/receive.list");
 
 pub(crate) fn run(cli: &Cli, arguments: &RunArgs, output: &Output) -> Result<Exit, Failure> {
-    let config = arguments.over(load(cli)?.values);
-    config.check().map_err(explain::setting)?;
-    let key = config.link_key.as_deref().map(key_file::read).transpose().map_err(explain::key)?;
-    let calls = Calls::parse(CALLS).map_err(|error| Failure::new("BUG", Exit::Software, error))?;
-    let stop = stop_asked().map_err(|error| Failure::new("PROCESS-SIGNAL", Exit::Software, error))?;
-    let notifier = Notifier::from_environment()
-        .map_err(|error| Failure::new("PROCESS-NOTIFY", Exit::Config, error).hint("correct the unit's NotifyAccess"))?;
-    let lanes = lanes(&config)?;
-    let mute = lanes.iter().filter_map(|lane| lane.receive.descriptor()).collect();
-    let clerk = clerk(&config)?;
-    let become_user = become_user(&config)?;
-    let root = match become_user {
-        Some(_) => Dir::open(&config.quarantine),
-        None => Dir::open_private(&config.quarantine),
-    };
-    let root = root.map_err(dir)?;
-
-    let mut confinement = Confinement::new().writable(&config.quarantine);
-    if let Some((uid, gid)) = become_user {
-        confinement = confinement.user(uid, gid);
+    let config = configured(cli, arguments)?;
+    config.check().map_err(|error| explain::setting(&error))?;
+    let key = config.link_key.as_deref().map(key_file::read).transpose().map_err(|error| explain::key(&error))?;
+    if key.is_none() {
+        output.note("there is no link key: whoever can send to this machine can announce streams");
     }
-    let confined = confinement.enter().map_err(explain::confine)?;
-    let root = root.into_private().map_err(|error| explain::quarantine(error, config.user.as_deref()))?;
-    tell(output, &config, &confined);
-    let hand_over = clerk.map(hand_over).transpose().map_err(explain::thread)?;
-    let mut service = Process {
-        sealing: Some((confined, calls, mute)),
-        notifier,
-        watchdog: Instant::now(),
-        once: arguments.once.then(|| Once { stop, until: arguments.timeout.map(|limit| Instant::now() + limit) }),
-        exit: Exit::Done,
-    };
-    receive(config.settings(key), root, lanes, stop, hand_over, &mut service).map_err(explain::receive)?;
-    output.note("stopped; what has come is kept, and goes on at the next start");
-    Ok(service.exit)
+    let user = user(&config)?;
+    make(&config.quarantine, user)?;
+    let notifier = Notifier::from_environment()
+        .map_err(|error| Failure::new("LINK-NOTIFY", Exit::Unavailable, error).hint("nothing was received"))?;
+    let open: Result<Vec<Lane>, Failure> = config.listen.iter().map(lanes::open).collect();
+    let open = open?;
+    let hand_over = config.then.map(|_| hand_over(&config)).transpose()?;
+    let stopped = stop_asked()
+        .map_err(|error| Failure::new("LINK-SIGNAL", Exit::Unavailable, error).hint("nothing was received"))?;
+    let root = Dir::open(&config.quarantine).map_err(dir)?;
+    let mute = open.iter().filter_map(|lane| lane.receive.descriptor()).collect();
+    let calls = Calls::parse(CALLS).map_err(|error| Failure::new("BUG", Exit::Software, error))?;
+    let confined = confine(&config, user)?;
+    let root = root.into_private().map_err(dir)?;
+    let hand_over = hand_over.map(receive::hand_over).transpose().map_err(explain::thread)?;
+    let end = End { once: arguments.once, timeout: arguments.timeout };
+    let sealing = (confined, calls, mute);
+    let mut around = Surroundings::new(output, notifier, sealing, stopped, end, hand_over.is_some());
+    receive::run(config.settings(key), root, open, stopped, hand_over, &mut around).map_err(explain::receive)?;
+    around.outcome()
 }
 
-/// The lanes, open and bound.
-fn lanes(config: &Config) -> Result<Vec<Lane>, Failure> {
-    let open = |listen: &pouch_link::receive::listen::Listen| {
-        let receive = listen.open().map_err(explain::lane(listen))?;
-        Ok(Lane { listen: listen.to_string(), receive })
-    };
-    config.listen.iter().map(open).collect()
+/// The configuration, with what the command line says instead.
+fn configured(cli: &Cli, arguments: &RunArgs) -> Result<Config, Failure> {
+    let mut config = load(cli)?.values;
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if !arguments.listen.is_empty() {
+        config.listen.clone_from(&arguments.listen);
+    }
+    if let Some(quarantine) = &arguments.place.quarantine {
+        config.quarantine = absolute(quarantine);
+    }
+    if let Some(file) = &arguments.link_key {
+        config.link_key = Some(absolute(file));
+    }
+    config.user = arguments.user.clone().or(config.user);
+    config.then = arguments.then.or(config.then);
+    config.silence = arguments.silence.unwrap_or(config.silence);
+    let limits = &mut config.limits;
+    limits.streams = arguments.streams.unwrap_or(limits.streams);
+    limits.stream_size = arguments.stream_size.unwrap_or(limits.stream_size);
+    limits.share = arguments.share.unwrap_or(limits.share);
+    limits.workers = arguments.workers.unwrap_or(limits.workers);
+    Ok(config)
 }
 
-/// Who hands pouches to `pouch-import`. Started now, for a confined process starts nothing.
-fn clerk(config: &Config) -> Result<Option<Handover>, Failure> {
-    let Some(Then::Import) = config.then else { return Ok(None) };
-    let program = std::env::current_exe().map_err(explain::thread)?;
-    let mut arguments: Vec<OsString> =
-        vec!["hand-over".into(), "--program".into(), config.import.program.clone().into()];
-    arguments.extend(["--directory".into(), config.quarantine.join("arrived").into(), "--".into()]);
-    arguments.extend(config.import.arguments.iter().map(OsString::from));
-    arguments.push("import".into());
-    Handover::start(program, &arguments).map(Some).map_err(|error| {
-        Failure::new("LINK-IMPORT", Exit::Unavailable, error).hint("nothing is received yet; start it without --then")
+/// User and group to become, if this is root.
+fn user(config: &Config) -> Result<Option<(u32, u32)>, Failure> {
+    let Some(name) = &config.user else { return Ok(None) };
+    if pouch_platform::effective_uid() != 0 {
+        return Ok(None);
+    }
+    let found = pouch_platform::user(name).map_err(process)?;
+    found.map(Some).ok_or_else(|| {
+        Failure::new("CONFIG-USER", Exit::Config, format!("there is no user \"{name}\""))
+            .hint("nothing was opened; correct `user`, or create it: useradd --system NAME")
     })
 }
 
-/// The user that it becomes: one must be named for root.
-fn become_user(config: &Config) -> Result<Option<(u32, u32)>, Failure> {
-    let Some(name) = &config.user else { return Ok(None) };
-    let found = user(name).map_err(|error| Failure::new("CONFIG-VALUE", Exit::Config, error))?;
-    let ids = found.ok_or_else(|| {
-        Failure::new("CONFIG-VALUE", Exit::Config, format!("there is no user \"{name}\""))
-            .hint("nothing was done; make one that owns the quarantine and nothing else")
-    })?;
-    Ok((effective_uid() == 0).then_some(ids))
-}
-
-fn tell(output: &Output, config: &Config, confined: &Confined) {
-    let lanes: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
-    output.note(format!("receiving on {} into {}", lanes.join(", "), config.quarantine.display()));
-    if matches!(confined.privileges(), Privileges::NotRoot { .. }) {
-        output.note("not root: user and group stay as they are");
+/// Makes the quarantine if it is not there, for the user that will own it; its parent must be.
+fn make(quarantine: &Path, user: Option<(u32, u32)>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new("DISK", Exit::from(&error), format!("cannot create {}: {error}", quarantine.display()))
+            .hint("nothing was received; correct `quarantine`, or create its parent")
+    };
+    match DirBuilder::new().mode(0o700).create(quarantine) {
+        Ok(()) => match user {
+            Some((uid, gid)) => chown(quarantine, Some(uid), Some(gid)).map_err(failed),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
     }
 }
 
-/// Ends after the first pouch, or after a time.
-struct Once {
-    stop: &'static AtomicBool,
-    until: Option<Instant>,
+/// Starts the process that hands over what has arrived.
+fn hand_over(config: &Config) -> Result<Handover, Failure> {
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::new("LINK-IMPORT", Exit::Unavailable, error).hint("nothing was received"))?;
+    let mut arguments: Vec<OsString> = vec!["--quiet".into(), "clerk".into()];
+    arguments.extend([config.quarantine.join("arrived").into(), config.import.program.clone().into()]);
+    arguments.extend(config.import.arguments.iter().map(OsString::from));
+    arguments.push("import".into());
+    Handover::start(own, &arguments).map_err(|error| explain::hand_over(&error))
 }
 
-/// What surrounds the engine: confinement, the service manager, `--once`.
-struct Process {
-    sealing: Option<(Confined, Calls, Vec<RawFd>)>,
-    notifier: Notifier,
-    watchdog: Instant,
-    once: Option<Once>,
-    exit: Exit,
-}
-
-impl Process {
-    /// A manager that does not listen now is told again in a second.
-    fn told(told: io::Result<()>) {
-        told.unwrap_or_else(|error| tracing::debug!(%error, "the manager does not hear"));
+/// Gives up user, privileges and all files but the quarantine.
+fn confine(config: &Config, user: Option<(u32, u32)>) -> Result<Confined, Failure> {
+    let mut confinement = Confinement::new().writable(&config.quarantine);
+    if let Some((uid, gid)) = user {
+        confinement = confinement.user(uid, gid);
     }
-}
-
-impl Service for Process {
-    fn begun(&mut self) -> io::Result<()> {
-        if let Some((confined, calls, mute)) = self.sealing.take() {
-            confined.seal(&calls, &mute).map_err(io::Error::other)?;
-        }
-        Self::told(self.notifier.ready());
-        Ok(())
-    }
-
-    fn reported(&mut self, report: &Report) {
-        if self.notifier.watchdog().is_some_and(|every| self.watchdog.elapsed() >= every.min(Duration::from_secs(1))) {
-            self.watchdog = Instant::now();
-            Self::told(self.notifier.alive());
-        }
-        let Some(once) = &self.once else { return };
-        let arrived = report.arrived.iter().any(|arrived| arrived.at >= report.since);
-        let over = once.until.is_some_and(|until| Instant::now() >= until);
-        if arrived || over {
-            self.exit = if arrived { Exit::Done } else { Exit::Findings };
-            once.stop.store(true, Ordering::Relaxed);
-        }
-    }
+    let confined = confinement.enter().map_err(|error| explain::confine(&error))?;
+    tracing::info!(privileges = ?confined.privileges(), landlock = confined.landlock(), "confined");
+    Ok(confined)
 }
