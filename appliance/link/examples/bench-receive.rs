@@ -102,6 +102,9 @@ fn main() {
     let stop: &'static AtomicBool = Box::leak(Box::default());
     let ((to, arrived), (_imported, from)) = (channel(), channel());
     let settings = Settings { key, ..Settings::new(quarantine.clone()) };
+    // The peak from now on.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let resident = status("VmRSS:");
     let began = process_time();
     let engine = std::thread::spawn(move || {
         let root = Dir::open_private(&settings.quarantine).unwrap();
@@ -127,7 +130,15 @@ fn main() {
         all as f64 * 1e-9 / gigabits,
         gigabits / (whole - start).as_secs_f64()
     );
+    println!("memory    {} KiB at the peak, besides what is played", status("VmHWM:").saturating_sub(resident));
     let _ = std::fs::remove_dir_all(&quarantine);
+}
+
+/// A line of what the system says of this process, in KiB.
+fn status(name: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default()
 }
 
 /// Processor time of the process, in nanoseconds.

@@ -6,7 +6,7 @@ use super::open::Doing;
 use super::sequence::{Came, Sequence};
 use super::session::Session;
 use super::states::BlockState;
-use crate::datagram::Head;
+use crate::datagram::{Head, Kind};
 
 /// Transmissions of a stream whose numbers are counted at a time.
 const TRANSMISSIONS: usize = 4;
@@ -59,14 +59,23 @@ impl Session {
             }
             self.transmissions.push(Transmission { id: head.transmission, sequence: Sequence::new(), reached: 0 });
             self.round = head.round;
-            self.ended = None;
+            self.ended = false;
             self.told = false;
             self.transmissions.len() - 1
         });
         let Some(transmission) = self.transmissions.get_mut(position) else { return };
         let came = transmission.sequence.note(head.sequence);
-        transmission.reached = transmission.reached.max(head.block.saturating_add(1)).min(blocks);
-        let part = u64::from(head.block.min(blocks - 1)) * PARTS as u64 / u64::from(blocks);
+        // What a predecessor of this process took is not lost.
+        let came = match came {
+            Came::After { .. } if std::mem::take(&mut self.resumed) => Came::After { gap: 0 },
+            came => came,
+        };
+        let block = match head.kind {
+            Kind::Symbol => head.block.min(blocks - 1),
+            Kind::Announcement | Kind::Heartbeat => transmission.reached.saturating_sub(1),
+        };
+        transmission.reached = transmission.reached.max(block.saturating_add(1));
+        let part = u64::from(block) * PARTS as u64 / u64::from(blocks);
         let counts = &mut self.counts;
         let position = usize::try_from(part).ok().and_then(|part| counts.positions.get_mut(part));
         match (came, position) {
@@ -85,7 +94,7 @@ impl Session {
     /// Whether nothing more is to be expected of the pass under way.
     pub(crate) fn over(&self, now: Instant) -> bool {
         let since = |then: Instant| now.saturating_duration_since(then);
-        self.ended.is_some_and(|ended| since(ended) >= GRACE) || since(self.latest) >= STALL
+        self.ended && since(self.latest) >= GRACE || since(self.latest) >= STALL
     }
 
     /// Moves [`Session::passed`] on to what no symbol is expected of.

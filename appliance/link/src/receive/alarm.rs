@@ -35,16 +35,18 @@ const MOST: usize = 64;
 pub(crate) struct Alarms(Vec<(Alarm, String, Instant)>);
 
 impl Alarms {
-    /// Raises or renews an alarm about `subject`; says whether it is new.
+    /// Raises or renews an alarm about `subject`; says whether it is new. Beyond a number of alarms there
+    /// are no new ones.
     pub(crate) fn raise(&mut self, id: &str, subject: &str, text: impl FnOnce() -> String, now: Instant) -> bool {
         if let Some((_, _, latest)) = self.0.iter_mut().find(|(alarm, of, _)| alarm.id == id && of == subject) {
             *latest = now;
             return false;
         }
-        if self.0.len() < MOST {
-            let alarm = Alarm { id: id.to_owned(), text: text(), since: Timestamp::now() };
-            self.0.push((alarm, subject.to_owned(), now));
+        if self.0.len() >= MOST {
+            return false;
         }
+        let alarm = Alarm { id: id.to_owned(), text: text(), since: Timestamp::now() };
+        self.0.push((alarm, subject.to_owned(), now));
         true
     }
 

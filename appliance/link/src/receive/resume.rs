@@ -63,6 +63,7 @@ fn resume(root: &Dir, streams: &Dir, id: u64, found: &mut Found) -> io::Result<b
     }
     let store = Store::open(&dir).map_err(io::Error::other)?;
     let mut session = Session::new(stream, store, Timestamp::now(), Instant::now());
+    session.resumed = true;
     // A file that is too short would be read beyond its end.
     let reserved = session.store.reserve(length, blocks);
     let store = std::sync::Arc::clone(&session.store);

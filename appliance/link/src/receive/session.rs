@@ -52,8 +52,10 @@ pub(crate) struct Session {
     pub(crate) counts: Counts,
     pub(crate) since: Timestamp,
     pub(crate) latest: Instant,
-    /// Since when the end of a pass is known.
-    pub(crate) ended: Option<Instant>,
+    /// Whether the end of the latest pass was announced.
+    pub(crate) ended: bool,
+    /// Whether a process before this one received it, and nothing came since.
+    pub(crate) resumed: bool,
     /// What the disk said, and when, if it takes no more.
     pub(crate) full: Option<(String, Instant)>,
     /// Blocks that are ready or in work.
@@ -93,7 +95,8 @@ impl Session {
             counts: Counts::default(),
             since,
             latest: now,
-            ended: None,
+            ended: false,
+            resumed: false,
             full: None,
             jobs: 0,
             fresh: 0,
@@ -116,7 +119,7 @@ impl Session {
         self.pass = Some(announcement.pass);
         let latest = self.transmissions.last().is_some_and(|last| last.id == head.transmission);
         if announcement.pass.phase == Phase::End && latest {
-            self.ended.get_or_insert(now);
+            self.ended = true;
         }
     }
 

@@ -91,6 +91,8 @@ pub(crate) struct Table {
     pub(crate) tick: u32,
     /// The latest announcement refused, and when.
     refused: Option<(u64, Instant)>,
+    /// What did not fit the disk lately, and when.
+    tight: Option<(u64, Instant)>,
 }
 
 /// The table, its lock, and who waits for it.
@@ -152,6 +154,7 @@ impl Table {
             heard: Instant::now(),
             tick: 0,
             refused: None,
+            tight: None,
         }
     }
 
@@ -275,7 +278,7 @@ impl Table {
         }
     }
 
-    fn admit(&self, stream: &Stream, payload: &[u8], shared: &Shared, now: Instant) -> Result<Session, NoSession> {
+    fn admit(&mut self, stream: &Stream, payload: &[u8], shared: &Shared, now: Instant) -> Result<Session, NoSession> {
         let (settings, root) = (&shared.settings, &shared.root);
         let (length, blocks) = (stream.layout.length(), stream.layout.blocks());
         if length > settings.stream_bytes || blocks > BLOCKS_MOST {
@@ -284,8 +287,14 @@ impl Table {
         if self.sessions.len() >= usize::from(settings.streams) {
             return Err(NoSession::Streams { most: settings.streams });
         }
+        // Whoever announces a lot must not have the disk looked at each time.
+        let lately = |at: Instant| now.saturating_duration_since(at) < REFUSED_FOR;
+        if let Some((room, _)) = self.tight.filter(|(room, at)| length > *room && lately(*at)) {
+            return Err(NoSession::Space { needed: length, room });
+        }
         let room = room(root, settings).map_err(|error| NoSession::Disk(error.to_string()))?;
         if length > room {
+            self.tight = Some((room, now));
             return Err(NoSession::Space { needed: length, room });
         }
         let name = format!("{STREAMS}/{}", quarantine::name(stream.id()));
