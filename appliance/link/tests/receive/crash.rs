@@ -1,12 +1,15 @@
 //! Receivers that end before their stream does, and full disks.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pouch_link::receive::report::State;
+use pouch_link::receive::settings::Settings;
+use pouch_link::receive::{Lane, run};
 
 use crate::engine::Engine;
-use crate::player::{Random, Sent};
+use crate::player::{Player, Random, Score, Sent};
 use crate::{names, quarantine, small};
 
 /// Copies a quarantine as a kill would leave it: what was written is there, in whatever state.
@@ -151,4 +154,18 @@ fn what_was_published_before_a_kill_is_handed_over_after_it() {
     let engine = Engine::start(directory.path());
     engine.report(|report| report.streams.is_empty());
     assert_eq!(names(&directory.path().join("streams")), [""; 0]);
+}
+
+#[test]
+fn nothing_is_taken_before_all_is_ready() {
+    let directory = quarantine();
+    let score: Arc<Score> = Arc::default();
+    score.add([vec![1, 2, 3]]);
+    let lanes = vec![Lane { listen: "memory".to_owned(), receive: Player::new(&score) }];
+    let begun = || {
+        assert!(!score.is_played() && !directory.path().join("status.json").exists());
+        Err(std::io::Error::other("not yet"))
+    };
+    let error = run(Settings::new(directory.path().to_owned()), lanes, Arc::default(), None, begun).unwrap_err();
+    assert_eq!(error.to_string(), "cannot begin to receive: not yet");
 }
