@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pouch_format::PouchId;
 use pouch_platform::{Dir, DirError};
 
@@ -223,11 +223,11 @@ impl Clerk {
     #[must_use]
     pub fn report(&self, snapshot: &Snapshot) -> Report {
         let now = Timestamp::now();
-        let down = snapshot.lanes.iter().filter(|lane| lane.down.is_some()).map(|lane| Alarm {
-            id: "LINK-LANE".to_owned(),
-            text: format!("{} fails; look at the cable and the interface", lane.name),
-            since: now,
-        });
+        let down = |lane: &LaneState| {
+            let since = now.checked_sub(SignedDuration::try_from(lane.down?).ok()?).ok()?;
+            let text = format!("{} fails; look at the cable and the interface", lane.name);
+            Some(Alarm { id: "LINK-LANE".to_owned(), text, since })
+        };
         let alarms = self.unreadable.iter().chain(self.failed.values().map(|(_, alarm)| alarm)).cloned();
         let lane = |lane: &LaneState| Lane {
             to: lane.name.clone(),
@@ -252,7 +252,7 @@ impl Clerk {
             sending: snapshot.progress.iter().map(sending).collect(),
             waiting: self.waiting.iter().map(ToString::to_string).collect(),
             sent: self.log.latest(LATEST).iter().map(sent).collect(),
-            alarms: down.chain(alarms).collect(),
+            alarms: snapshot.lanes.iter().filter_map(down).chain(alarms).collect(),
             pouches: snapshot.totals.pouches,
             failed: self.failures,
             datagrams: snapshot.totals.datagrams,

@@ -72,8 +72,8 @@ impl Default for Config {
         Self {
             to: Vec::new(),
             rate: Amount::new(RATE),
-            spool: "/var/lib/pouch/spool".into(),
-            state: "/var/lib/pouch/send".into(),
+            spool: "/var/spool/pouch".into(),
+            state: "/var/lib/pouch-send".into(),
             link_key: None,
             mtu: 1500,
             rounds: 1,

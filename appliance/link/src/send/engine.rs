@@ -159,7 +159,7 @@ impl<C: Clock> Engine<C> {
     /// The links.
     #[must_use]
     pub fn lanes(&self) -> Vec<LaneState> {
-        self.lanes.states()
+        self.lanes.states(self.clock.now())
     }
 
     /// For how long no link has worked; none while one does.

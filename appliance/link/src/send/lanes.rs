@@ -22,7 +22,7 @@ struct Lane {
 pub struct LaneState {
     /// What it is called.
     pub name: String,
-    /// Since when it fails, by the engine's clock.
+    /// For how long it has failed; none if it works.
     pub down: Option<Duration>,
     /// Datagrams that left on it.
     pub datagrams: u64,
@@ -79,10 +79,10 @@ impl Lanes {
 
     /// The state of each.
     #[must_use]
-    pub fn states(&self) -> Vec<LaneState> {
+    pub fn states(&self, now: Duration) -> Vec<LaneState> {
         let state = |lane: &Lane| LaneState {
             name: lane.name.clone(),
-            down: lane.down.map(|(since, _)| since),
+            down: lane.down.map(|(since, _)| now.saturating_sub(since)),
             datagrams: lane.datagrams,
             failures: lane.failures,
         };

@@ -152,3 +152,16 @@ fn the_service_sends_what_appears_and_ends_when_it_is_told() {
     assert!(Command::new("kill").arg(service.id().to_string()).status().unwrap().success());
     assert_eq!(service.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_command_that_is_interrupted_says_that_not_all_was_sent() {
+    let spool = tempfile::tempdir().unwrap();
+    let folder = make(spool.path(), "land-000041", &[3_000_000]);
+    let arguments = ["send", path(&folder), "--to", "udp:127.0.0.1:9", "--rate", "1M"];
+    let child = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(75) && err.contains("error[INTERRUPTED]") && err.contains("not all"), "{err}");
+}

@@ -27,8 +27,8 @@ The configuration is read from /etc/pouch/send.toml, or from --config FILE. A sm
 
   to = [\"udp:10.0.0.2:4100\"]        # or \"ether:eth1\"; several links share each pouch
   rate = \"900M\"                     # bits a second on the wire of each link
-  spool = \"/var/lib/pouch/spool\"
-  state = \"/var/lib/pouch/send\"
+  spool = \"/var/spool/pouch\"
+  state = \"/var/lib/pouch-send\"
   link_key = \"link.key\"             # made by `pouch-send link-key`, the same file at the receiver
 
   [registry.land]
