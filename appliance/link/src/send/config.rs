@@ -226,3 +226,47 @@ impl fmt::Display for Percent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_read_as_they_are_shown() {
+        for (text, hundredths, shown) in
+            [("6.25%", 625, "6.25%"), ("12.5", 1250, "12.5%"), ("0%", 0, "0%"), ("25%", 2500, "25%")]
+        {
+            let percent: Percent = text.parse().unwrap();
+            assert_eq!((percent.0.hundredths(), percent.to_string().as_str()), (hundredths, shown));
+        }
+        for text in ["", "%", "25.01%", "26%", "-1%", "1.234%", "+5%", "1e1%", "100%"] {
+            assert!(text.parse::<Percent>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_name() {
+        let sound = Config { to: vec!["ether:eth1".parse().unwrap()], ..Config::default() };
+        assert_eq!(sound.check(), Ok(()));
+        type Change = fn(&mut Config);
+        let changes: [(&str, Change); 9] = [
+            ("mtu is 575", |config| config.mtu = 575),
+            ("mtu is 9001", |config| config.mtu = 9001),
+            ("rounds is 0", |config| config.rounds = 0),
+            ("interleave is 513", |config| config.interleave = Some(513)),
+            ("streams is 0", |config| config.streams = 0),
+            ("rate is 1;", |config| config.rate = Amount::new(1)),
+            ("no lane", |config| config.to.clear()),
+            ("there twice", |config| config.to.push("ether:eth1".parse().unwrap())),
+            ("weight is 0", |config| {
+                config.registry.insert("land".parse().unwrap(), RegistryConfig { weight: 0 });
+            }),
+        ];
+        for (says, change) in changes {
+            let mut config = sound.clone();
+            change(&mut config);
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

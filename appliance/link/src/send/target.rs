@@ -139,3 +139,24 @@ impl Transmit for Ethernet {
         self.sender.send(datagrams, size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_are_read_as_they_are_shown_and_nobody_is_no_receiver() {
+        for (text, largest, overhead) in [
+            ("udp:10.0.0.2:4100", 1472, 66),
+            ("udp:[ff02::4100]:4100%eth1", 1452, 86),
+            ("ether:eth1", 1500, 38),
+            ("ether:eth1/03:00:5e:00:41:0a", 1500, 38),
+        ] {
+            let target: Target = text.parse().unwrap();
+            assert_eq!((target.to_string().as_str(), target.sizes(1500)), (text, (largest, overhead)));
+        }
+        for text in ["udp:0.0.0.0:4100", "udp:[::]:4100", "udp:example.org:4100", "udp:239.1.1.1:4100", "eth1", ""] {
+            text.parse::<Target>().unwrap_err();
+        }
+    }
+}
