@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use pouch_carry::missing::Gaps;
+
 use super::open::Doing;
 use super::sequence::{Came, Sequence};
 use super::session::Session;
@@ -122,6 +124,19 @@ impl Session {
             self.lacks = (now, blocks.collect());
         }
         &self.lacks.1
+    }
+
+    /// The code that names what is missing, for `pouch-send --only`; made anew only when something came. Of blocks beyond
+    /// the first [`LACKS`] that lack something, all is asked for.
+    pub(crate) fn missing_code(&mut self) -> String {
+        self.lacks();
+        if self.code.0 != self.lacks.0 {
+            let whole = |number| (number, self.stream.layout.block(number).map_or(0, |block| block.symbols));
+            let further = self.states.missing().skip(LACKS).map(whole);
+            let gaps = Gaps::new(self.lacks.1.iter().copied().chain(further));
+            self.code = (self.lacks.0, gaps.encode(self.id));
+        }
+        self.code.1.clone()
     }
 
     /// Symbols that a block of which something is missing needs at most.

@@ -245,7 +245,7 @@ fn progress(session: &mut Session, rate: u64, now: Instant, at: Timestamp) -> Pr
         lost_blocks: session.lost_blocks(),
         flawed: session.counts.flawed,
         positions: session.counts.positions.to_vec(),
-        missing: None,
+        missing: (state == State::Incomplete).then(|| session.missing_code()),
     }
 }
 

@@ -82,9 +82,6 @@ impl Service for () {
 
 /// Receives into `root` until `stop` is set. Never transmits, and whatever comes, never stops for it.
 ///
-/// `begun` is called when all threads have begun and none has received or written anything yet: what it takes from the
-/// process it takes from all of them.
-///
 /// # Errors
 /// [`ReceiveError`], only before it begins to receive.
 pub fn run(

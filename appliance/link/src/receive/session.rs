@@ -71,6 +71,8 @@ pub(crate) struct Session {
     pub(crate) alarmed: Option<Timestamp>,
     /// What was missing at these counts.
     pub(super) lacks: ((u64, u64, u32), Vec<(u32, u16)>),
+    /// And the code of it.
+    pub(super) code: ((u64, u64, u32), String),
 }
 
 impl Session {
@@ -105,6 +107,7 @@ impl Session {
             told: false,
             alarmed: None,
             lacks: ((u64::MAX, 0, 0), Vec::new()),
+            code: ((u64::MAX, 0, 0), String::new()),
         }
     }
 

@@ -1,12 +1,15 @@
 //! Receivers that end before their stream does, and full disks.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pouch_link::receive::report::Report;
 use pouch_link::receive::report::State;
 use pouch_link::receive::settings::Settings;
-use pouch_link::receive::{Lane, run};
+use pouch_link::receive::{Lane, Service, run};
+use pouch_platform::Dir;
 
 use crate::engine::Engine;
 use crate::player::{Player, Random, Score, Sent};
@@ -162,10 +165,19 @@ fn nothing_is_taken_before_all_is_ready() {
     let score: Arc<Score> = Arc::default();
     score.add([vec![1, 2, 3]]);
     let lanes = vec![Lane { listen: "memory".to_owned(), receive: Player::new(&score) }];
-    let begun = || {
-        assert!(!score.is_played() && !directory.path().join("status.json").exists());
-        Err(std::io::Error::other("not yet"))
-    };
-    let error = run(Settings::new(directory.path().to_owned()), lanes, Arc::default(), None, begun).unwrap_err();
-    assert_eq!(error.to_string(), "cannot begin to receive: not yet");
+    struct NotYet<'a>(&'a Score, &'a Path);
+    impl Service for NotYet<'_> {
+        fn begun(&mut self) -> io::Result<()> {
+            assert!(!self.0.is_played() && !self.1.join("status.json").exists());
+            Err(io::Error::other("not yet"))
+        }
+        fn reported(&mut self, _: &Report) {
+            panic!("it has not begun");
+        }
+    }
+    let (path, stop) = (directory.path(), Box::leak(Box::default()));
+    let root = Dir::open_private(path).unwrap();
+    let settings = Settings::new(path.to_owned());
+    let error = run(settings, root, lanes, stop, None, &mut NotYet(&score, path)).unwrap_err();
+    assert_eq!(error.to_string(), "the service cannot begin: not yet");
 }
