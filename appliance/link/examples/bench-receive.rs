@@ -54,7 +54,7 @@ impl Receive for Tape {
             times.ended.get_or_insert_with(|| (Instant::now(), thread_time()));
             drop(times);
             std::thread::sleep(wait);
-            return Ok(Batch::default());
+            return Ok(Batch::of(&[], 1));
         }
         let batch = Batch::of(&self.bytes[self.at..end], self.size);
         self.at = end;
@@ -161,7 +161,7 @@ impl Receive for Late {
     fn receive(&mut self, wait: Duration) -> Result<Batch<'_>, LinkError> {
         if !self.ready.is_played() {
             std::thread::sleep(Duration::from_millis(20));
-            return Ok(Batch::default());
+            return Ok(Batch::of(&[], 1));
         }
         if self.tape.at == 0 {
             std::thread::sleep(Duration::from_millis(50));

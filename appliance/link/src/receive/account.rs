@@ -116,27 +116,17 @@ impl Session {
         self.states.lacking(self.passed).saturating_sub(pending)
     }
 
-    /// The blocks of which something is missing, and how many symbols each needs at most; of very many only the first.
-    pub(crate) fn lacks(&mut self) -> &[(u32, u16)] {
+    /// The code that names what is missing, and how many symbols that is at most. Of blocks beyond the first [`LACKS`] that
+    /// lack something, all is asked for.
+    pub(crate) fn missing(&mut self) -> (String, u64) {
         let now = (self.counts.bits, self.counts.flawed, self.states.complete());
-        if self.lacks.0 != now {
-            let blocks = self.states.missing().take(LACKS).map(|number| (number, self.needs(number)));
-            self.lacks = (now, blocks.collect());
-        }
-        &self.lacks.1
-    }
-
-    /// The code that names what is missing, for `pouch-send --only`; made anew only when something came. Of blocks beyond
-    /// the first [`LACKS`] that lack something, all is asked for.
-    pub(crate) fn missing_code(&mut self) -> String {
-        self.lacks();
-        if self.code.0 != self.lacks.0 {
+        if self.missing.0 != now {
             let whole = |number| (number, self.stream.layout.block(number).map_or(0, |block| block.symbols));
-            let further = self.states.missing().skip(LACKS).map(whole);
-            let gaps = Gaps::new(self.lacks.1.iter().copied().chain(further));
-            self.code = (self.lacks.0, gaps.encode(self.id));
+            let first = self.states.missing().take(LACKS).map(|number| (number, self.needs(number)));
+            let gaps = Gaps::new(first.chain(self.states.missing().skip(LACKS).map(whole)));
+            self.missing = (now, gaps.encode(self.id), gaps.symbols());
         }
-        self.code.1.clone()
+        (self.missing.1.clone(), self.missing.2)
     }
 
     /// Symbols that a block of which something is missing needs at most.

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use pouch_carry::resume::BlockRecord;
 use pouch_carry::{Block, Context};
 
 use super::open::{Doing, Repairs, give_repairs};
-use super::record::BlockRecord;
 use super::session::Session;
 use super::stage::Pool;
 use super::states::BlockState;

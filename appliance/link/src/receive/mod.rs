@@ -25,7 +25,6 @@ mod metrics;
 pub mod missing;
 mod open;
 mod quarantine;
-mod record;
 pub mod report;
 mod reporter;
 mod resume;

@@ -6,9 +6,9 @@
 
 use std::io;
 
+use pouch_carry::resume::{BlockRecord, BlockState};
 use pouch_carry::{Bitmap, Block, BlockHash, HASH, REPAIR_MOST};
 
-use super::record::{BlockRecord, BlockState};
 use super::stage::{Pool, Stage};
 use super::store::Store;
 

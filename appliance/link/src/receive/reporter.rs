@@ -217,13 +217,15 @@ fn progress(session: &mut Session, rate: u64, now: Instant, at: Timestamp) -> Pr
     let left = u128::from(layout.length()) * u128::from(blocks - complete) / u128::from(blocks) * 8;
     let remaining = left.checked_div(u128::from(rate)).filter(|_| state == State::Receiving);
     let silent = now.saturating_duration_since(session.latest);
-    if state == State::Incomplete && !session.told {
+    let missing = (state == State::Incomplete).then(|| session.missing());
+    if let Some((code, symbols)) = &missing
+        && !session.told
+    {
         session.told = true;
-        let symbols: u64 = session.lacks().iter().map(|(_, need)| u64::from(*need)).sum();
         tracing::warn!(
             rule = alarm::INCOMPLETE, stream = quarantine::name(session.id), registry = %session.stream.pouch.registry,
-            sequence = session.stream.pouch.sequence, missing_blocks = session.states.lacking(blocks),
-            symbols, "a pass ended and something is missing"
+            sequence = session.stream.pouch.sequence, missing_blocks = session.states.lacking(blocks), symbols,
+            code, "a pass ended and something is missing: at the sender, pouch-send send --only CODE"
         );
     }
     Progress {
@@ -245,7 +247,7 @@ fn progress(session: &mut Session, rate: u64, now: Instant, at: Timestamp) -> Pr
         lost_blocks: session.lost_blocks(),
         flawed: session.counts.flawed,
         positions: session.counts.positions.to_vec(),
-        missing: (state == State::Incomplete).then(|| session.missing_code()),
+        missing: missing.map(|(code, _)| code),
     }
 }
 

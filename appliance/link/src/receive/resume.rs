@@ -4,10 +4,10 @@ use std::io;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use pouch_carry::resume::BlockState as Recorded;
 use pouch_platform::Dir;
 
 use super::quarantine::{self, ANNOUNCEMENT, ARRIVED, Finished, STREAMS};
-use super::record::BlockState as Recorded;
 use super::report::Arrived;
 use super::session::Session;
 use super::states::BlockState;

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use pouch_carry::Context;
+use pouch_carry::resume::BlockRecord;
 
 use super::account::{Counts, Transmission};
 use super::open::{Doing, Ground, Open, Taken};
-use super::record::BlockRecord;
 use super::stage::{self, Pool};
 use super::states::{BlockState, States};
 use super::store::Store;
@@ -69,10 +69,8 @@ pub(crate) struct Session {
     pub(crate) told: bool,
     /// Since when it is an alarm.
     pub(crate) alarmed: Option<Timestamp>,
-    /// What was missing at these counts.
-    pub(super) lacks: ((u64, u64, u32), Vec<(u32, u16)>),
-    /// And the code of it.
-    pub(super) code: ((u64, u64, u32), String),
+    /// What was missing at these counts: its code, and how many symbols.
+    pub(super) missing: ((u64, u64, u32), String, u64),
 }
 
 impl Session {
@@ -106,8 +104,7 @@ impl Session {
             closing: false,
             told: false,
             alarmed: None,
-            lacks: ((u64::MAX, 0, 0), Vec::new()),
-            code: ((u64::MAX, 0, 0), String::new()),
+            missing: ((u64::MAX, 0, 0), String::new(), 0),
         }
     }
 

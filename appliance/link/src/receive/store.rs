@@ -5,9 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 
 use pouch_carry::Block;
+use pouch_carry::resume::BlockRecord;
 use pouch_platform::Dir;
-
-use super::record::BlockRecord;
 
 /// The stream's bytes, each at its place.
 pub(crate) const PART: &str = "stream.tar.part";
@@ -64,7 +63,7 @@ impl Store {
 
     /// Writes the record of a block; none, if nothing of it is kept.
     pub(crate) fn put_record(&self, number: u32, record: Option<&BlockRecord>) -> io::Result<()> {
-        let bytes = record.map_or([0; BlockRecord::BYTES], |record| record.to_bytes());
+        let bytes = record.map_or([0; BlockRecord::BYTES], BlockRecord::to_bytes);
         self.records.write_all_at(&bytes, u64::from(number) * BlockRecord::BYTES as u64)
     }
 

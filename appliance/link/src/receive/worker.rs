@@ -3,11 +3,11 @@
 use std::io;
 use std::time::Instant;
 
+use pouch_carry::resume::{BlockRecord, BlockState};
 use pouch_carry::{Bitmap, Decoder, HASH};
 
 use super::jobs::Job;
 use super::open::Place;
-use super::record::{BlockRecord, BlockState};
 use super::table::Shared;
 
 /// What a worker keeps from block to block.

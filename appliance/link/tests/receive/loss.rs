@@ -1,6 +1,7 @@
 //! What is lost, repeated or mixed up on the way.
 
 use pouch_carry::Shape;
+use pouch_carry::missing::Gaps;
 use pouch_link::receive::report::State;
 use pouch_link::receive::settings::Settings;
 
@@ -96,5 +97,22 @@ fn what_a_round_lacked_comes_with_the_next() {
     assert_eq!(progress.lost_blocks, progress.blocks - progress.complete);
     assert_eq!(progress.positions.iter().sum::<u64>(), progress.lost);
     engine.play(sent.pass(2, 16, 4).into_iter().filter(|_| random.below(100) >= 12));
+    engine.arrives(&sent);
+}
+
+#[test]
+fn the_code_asks_for_what_is_missing_and_little_more() {
+    let directory = quarantine();
+    let engine = Engine::start(directory.path());
+    let sent = Sent::new("land-000041", small(), Random(11).bytes(200_000));
+    let lost = |bytes: &Vec<u8>| bytes[4] == 2 && matches!(bytes[43], 10..=12);
+    engine.play(sent.pass(1, 8, 4).into_iter().filter(|bytes| !lost(bytes)));
+    let progress = engine.progress(&sent, |progress| progress.missing.is_some());
+    let (stream, gaps) = Gaps::decode(progress.missing.as_deref().unwrap()).unwrap();
+    assert!(stream.is(sent.stream.id()));
+    assert!(gaps.iter().eq([(10, 64), (11, 64), (12, 64)]), "{gaps:?}");
+    let report = engine.report(|report| !report.alarms.is_empty());
+    assert!(report.alarms[0].id == "LINK-INCOMPLETE" && report.alarms[0].text.contains(&progress.missing.unwrap()));
+    engine.play(sent.part(2, 8, 4, &mut |number| gaps.iter().any(|(block, _)| block == number)));
     engine.arrives(&sent);
 }
