@@ -3,20 +3,24 @@
 //! `demo [--profile rfc9580|rfc4880|pqc] [FOLDER [MEGABYTES]]`
 //!
 //! ```text
-//! registry -> pouch-seal seal -> spool -> carry() -> pouch-import import -> vault -> pouch-import restore -> registry
+//! registry -> pouch-seal seal -> spool -> pouch-send ~> pouch-receive -> pouch-import import -> vault
+//!          -> pouch-import restore -> registry
 //! ```
+
+mod link;
+mod pouch;
 
 use acceptance::place::{Keys, Place};
 use acceptance::postgres::{self, Server, fits};
-use acceptance::process::{is_root, run};
+use acceptance::process::is_root;
 use acceptance::sample::Registry;
+use pouch::{Pouch, Report};
 use pouch_console::{duration, size};
-use serde_json::Value;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 /// Of both registries together on disk, in 10^6 bytes.
@@ -81,10 +85,7 @@ fn demo(keys: Keys, folder: Option<&Path>, megabytes: u64) -> Result<(), String>
     let before: Vec<(Registry, Vec<String>)> =
         step("home", "servers stopped, data wiped", || homes.into_iter().map(Home::wipe).collect())?;
 
-    heading("Carry: the sealed pouches cross over; here by copying folders, in life by courier or data diode");
-    for pouch in &pouches {
-        step(&pouch.name, "carried", || carry(&pouch.folder, &pouch.arrived))?;
-    }
+    link::cross(&place, &mut pouches)?;
 
     heading("Import: verified without any secret, admitted as the first of its registry, kept sealed");
     for pouch in &pouches {
@@ -179,81 +180,14 @@ impl Home {
         let (pouch, signatures) = (report.text("/pouch")?, report.number("/signatures")?);
         let (content, sealed) = (size(report.number("/bytes")?), size(report.number("/sealed_bytes")?));
         done(name, &format!("{content} sealed as {pouch}, {sealed}, with {signatures} use of the key"), started);
-        let (folder, arrived) = (report.text("/folder")?.into(), place.path("embassy/arrived").join(&pouch));
-        Ok(Pouch { digest: report.text("/manifest_sha256")?, name: pouch, folder, arrived })
+        let (digest, folder) = (report.text("/manifest_sha256")?, report.text("/folder")?.into());
+        Ok(Pouch { digest, name: pouch, folder, arrived: PathBuf::new() })
     }
 
     fn wipe(self) -> Result<(Registry, Vec<String>), String> {
         self.server.stop()?;
         fs::remove_dir_all(&self.cluster).map_err(|error| format!("{}: {error}", self.cluster.display()))?;
         Ok((self.registry, self.content))
-    }
-}
-
-/// A sealed pouch on its way.
-struct Pouch {
-    name: String,
-    /// SHA-256 of its manifest, as the dispatch note says it.
-    digest: String,
-    folder: PathBuf,
-    arrived: PathBuf,
-}
-
-/// The gap between home and embassy. Whatever bridges it in life, this is all it does.
-fn carry(from: &Path, to: &Path) -> Result<(), String> {
-    let copy = || {
-        fs::create_dir_all(to)?;
-        for entry in fs::read_dir(from)? {
-            let entry = entry?;
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
-        }
-        Ok(())
-    };
-    copy().map_err(|error: io::Error| format!("{} to {}: {error}", from.display(), to.display()))
-}
-
-impl Pouch {
-    fn command(&self, place: &Place) -> Result<Command, String> {
-        let mut import = place.import()?;
-        import.args(["import", "--first", &self.digest]).arg(&self.arrived);
-        Ok(import)
-    }
-
-    fn import(&self, place: &Place) -> Result<(), String> {
-        step(&self.name, "verified and admitted", || run(&mut self.command(place)?))?;
-        Ok(())
-    }
-
-    /// The same pouch once more must be refused.
-    fn import_again(&self, place: &Place) -> Result<(), String> {
-        let started = Instant::now();
-        match run(&mut self.command(place)?) {
-            Ok(_) => Err(format!("{} was admitted twice", self.name)),
-            Err(said) if said.contains("error[IMPORT-REPLAY]") => {
-                done(&self.name, "once more: refused by rule IMPORT-REPLAY", started);
-                Ok(())
-            }
-            Err(said) => Err(said),
-        }
-    }
-}
-
-/// What a command reports in JSON.
-struct Report(Value);
-
-impl Report {
-    fn of(mut command: Command, arguments: &[&str]) -> Result<Self, String> {
-        let text = run(command.args(["--format", "json"]).args(arguments))?;
-        serde_json::from_str(&text).map(Report).map_err(|error| format!("{arguments:?} reports no JSON: {error}"))
-    }
-
-    fn text(&self, pointer: &str) -> Result<String, String> {
-        let text = self.0.pointer(pointer).and_then(Value::as_str);
-        text.map(String::from).ok_or_else(|| format!("no {pointer} in {}", self.0))
-    }
-
-    fn number(&self, pointer: &str) -> Result<u64, String> {
-        self.0.pointer(pointer).and_then(Value::as_u64).ok_or_else(|| format!("no {pointer} in {}", self.0))
     }
 }
 
