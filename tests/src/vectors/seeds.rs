@@ -4,10 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use pouch_archive::{Budget, FrameWriter, Mode, WalkError, walk};
+use pouch_carry::resume::{BlockRecord, BlockState};
+use pouch_carry::{Bitmap, BlockHash};
 use pouch_format::Profile;
 
 use super::message::{Sealer, part};
 use super::{Folder, Result, Vector, read, sha256};
+use crate::link_vectors;
 
 /// The bit of a first byte that says: profile `rfc4880`.
 pub const OLD_PROFILE: u8 = 1;
@@ -31,13 +34,39 @@ pub fn write(folder: &Folder, to: &Path) -> Result<usize> {
             continue;
         }
         for (target, seed) in seeds(&vector, bytes)? {
-            let place = to.join(target);
-            fs::create_dir_all(&place)?;
-            fs::write(place.join(sha256(&seed)), seed)?;
+            keep(to, target, &seed)?;
             count += 1;
         }
     }
-    Ok(count)
+    for vector in link_vectors::kept()? {
+        let bytes = vector.bytes()?;
+        match vector.kind() {
+            // One datagram after the other.
+            "stream" => {
+                let mut rest = bytes.as_slice();
+                while let Some((length, after)) = rest.split_first_chunk::<2>() {
+                    let (datagram, after) =
+                        after.split_at_checked(u16::from_be_bytes(*length).into()).unwrap_or_default();
+                    keep(to, "datagram", datagram)?;
+                    count += 1;
+                    rest = after;
+                }
+                keep(to, "decoder", &bytes)?;
+            }
+            kind => keep(to, kind, &bytes)?,
+        }
+        count += 1;
+    }
+    let record = BlockRecord { state: BlockState::Open, have: Bitmap::default(), hash: BlockHash([1; 32]) };
+    keep(to, "record", &record.to_bytes())?;
+    Ok(count + 1)
+}
+
+fn keep(to: &Path, target: &str, seed: &[u8]) -> Result<()> {
+    let place = to.join(target);
+    fs::create_dir_all(&place)?;
+    fs::write(place.join(sha256(seed)), seed)?;
+    Ok(())
 }
 
 fn seeds(vector: &Vector, bytes: Vec<u8>) -> Result<Vec<(&'static str, Vec<u8>)>> {
