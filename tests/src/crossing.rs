@@ -7,10 +7,9 @@
 //! Where no namespaces can be made, all three are on one loopback.
 
 use crate::netns::{End, RECEIVER, SENDER, Wire};
-use crate::process::{binary, command, run};
-use pouch_link::receive::report::Report;
+use crate::process::{binary, command, is_root, run};
+use pouch_link::receive::report::{Arrived, Report};
 use serde_json::Value;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -74,6 +73,9 @@ impl Crossing {
             File::options().create(true).append(true).open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
         let mut receive = self.at(End::Receiver, binary("pouch-receive")?);
         receive.args(["run", "--listen", &format!("udp:{}", self.exit), "--quarantine"]).arg(self.quarantine());
+        if is_root() {
+            receive.args(["--user", "nobody"]);
+        }
         receive.args(arguments).stderr(log).stdout(Stdio::null());
         self.receiver = Some(listening(&mut receive, self.exit)?);
         Ok(())
@@ -119,21 +121,17 @@ impl Crossing {
         serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// Waits until the pouch has arrived; gives its file.
+    /// Waits until the receiver says that the pouch has arrived; gives its file, and what the receiver says of it.
     ///
     /// # Errors
     /// It has not after `patience`: the message holds the end of the receiver's log.
-    pub fn arrived(&self, pouch: &str, patience: Duration) -> Result<PathBuf, String> {
-        let arrived = self.quarantine().join("arrived");
+    pub fn arrived(&self, pouch: &str, patience: Duration) -> Result<(PathBuf, Arrived), String> {
         let deadline = Instant::now() + patience;
         loop {
-            let names = fs::read_dir(&arrived).into_iter().flatten().flatten().map(|entry| entry.path());
-            let is_it = |path: &PathBuf| {
-                let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
-                name.starts_with(&format!("{pouch}-")) && name.ends_with(".tar")
-            };
-            if let Some(path) = names.into_iter().find(is_it) {
-                return Ok(path);
+            let arrived =
+                self.report().ok().and_then(|report| report.arrived.into_iter().rfind(|one| one.pouch == pouch));
+            if let Some(arrived) = arrived {
+                return Ok((self.quarantine().join("arrived").join(&arrived.file), arrived));
             }
             if Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.join("receive.log")).unwrap_or_default();

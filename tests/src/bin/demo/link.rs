@@ -7,7 +7,6 @@ use acceptance::place::Place;
 use acceptance::process::run;
 use pouch_console::size;
 use serde_json::Value;
-use std::fs;
 use std::time::{Duration, Instant};
 
 /// What the wire does: each fiftieth datagram is lost, in bursts.
@@ -29,13 +28,10 @@ pub(crate) fn cross(place: &Place, pouches: &mut [Pouch]) -> Result<(), String> 
     for pouch in pouches {
         let started = Instant::now();
         run(link.send()?.args(["--rate", RATE]).arg(&pouch.folder))?;
-        pouch.arrived = link.arrived(&pouch.name, PATIENCE)?;
-        let bytes =
-            fs::metadata(&pouch.arrived).map_err(|error| format!("{}: {error}", pouch.arrived.display()))?.len();
-        let report = link.report()?;
-        let arrived = report.arrived.iter().rfind(|arrived| arrived.pouch == pouch.name);
-        let (lost, repaired) = arrived.map_or((0, 0), |arrived| (arrived.lost, arrived.repaired));
-        let what = format!("{} arrived; {lost} datagrams lost, {repaired} pieces repaired, 0 missing", size(bytes));
+        let (file, arrived) = link.arrived(&pouch.name, PATIENCE)?;
+        pouch.arrived = file;
+        let (length, lost, repaired) = (size(arrived.length), arrived.lost, arrived.repaired);
+        let what = format!("{length} arrived; {lost} datagrams lost, {repaired} pieces repaired, 0 missing");
         done(&pouch.name, &what, started);
     }
     let sent = link.frames_sent()?;
