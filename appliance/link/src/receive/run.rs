@@ -2,7 +2,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::{self, Builder};
 
@@ -18,7 +18,8 @@ use super::table::{LaneCounts, Shared, Table};
 use super::{ballast, keeper, lane, resume, worker};
 use crate::lower::Receive;
 
-/// Why a receiver does not start. Once it runs, what goes wrong is an alarm and a line of the log.
+/// Why a receiver does not start, or ends without being told to. What else goes wrong once it runs is an alarm and a line of
+/// the log.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// The quarantine's directory.
@@ -42,6 +43,12 @@ pub enum ReceiveError {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// One of its threads died. All that has come is kept.
+    #[error("its thread \"{name}\" died, which is a flaw of this program")]
+    Died {
+        /// Which.
+        name: String,
     },
     /// No thread.
     #[error("cannot start a thread: {source}")]
@@ -83,7 +90,7 @@ impl Service for () {
 /// Receives into `root` until `stop` is set. Never transmits, and whatever comes, never stops for it.
 ///
 /// # Errors
-/// [`ReceiveError`], only before it begins to receive.
+/// [`ReceiveError`]: before it begins to receive, or, made durable all the same, when a thread has died.
 pub fn run(
     settings: Settings,
     root: Dir,
@@ -108,12 +115,25 @@ pub fn run(
             .map_err(|source| ReceiveError::Quarantine { path: shared.settings.quarantine.clone(), source })?;
     }
     let mut reporter = Reporter::new(imported);
-    threads(&shared, &mut lanes, arrived.as_ref(), &mut reporter, service)?;
-    keeper::last(&shared);
-    reporter.write(&shared);
+    let ended = threads(&shared, &mut lanes, arrived.as_ref(), &mut reporter, service);
+    if matches!(ended, Ok(()) | Err(ReceiveError::Died { .. })) {
+        keeper::last(&shared);
+        reporter.write(&shared);
+    }
     // Only now are the sockets closed: a filter may forbid to write to their numbers, whatever file has them next.
     drop(lanes);
-    Ok(())
+    ended
+}
+
+/// Ends the receiver when the thread that holds it dies: one that lacks a thread would go on to say that it lives.
+struct Mourner(&'static AtomicBool);
+
+impl Drop for Mourner {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 fn threads(
@@ -131,12 +151,17 @@ fn threads(
     for (number, lane) in lanes.iter_mut().enumerate() {
         works.push((format!("lane {number}"), Box::new(move || lane::run(shared, number, lane))));
     }
-    let gate = &Gate::default();
+    let (gate, stop) = (&Gate::default(), shared.stop);
     thread::scope(|scope| {
         let count = works.len();
+        let mut threads = Vec::with_capacity(count);
         let mut begin = works.into_iter().map(|(name, work)| {
-            let begun = Builder::new().name(name).spawn_scoped(scope, move || gate.pass().then(work));
-            begun.map(drop).map_err(|source| ReceiveError::Thread { source })
+            let mourned = move || {
+                let _mourner = Mourner(stop);
+                gate.pass().then(work);
+            };
+            let begun = Builder::new().name(name.clone()).spawn_scoped(scope, mourned);
+            begun.map(|thread| threads.push((name, thread))).map_err(|source| ReceiveError::Thread { source })
         });
         let began = begin.try_for_each(|begun| begun).and_then(|()| {
             gate.gathered(count);
@@ -146,6 +171,8 @@ fn threads(
         if began.is_ok() {
             reporter.run(shared, service);
         }
-        began
+        let dead: Vec<String> =
+            threads.into_iter().filter_map(|(name, thread)| thread.join().err().map(|_| name)).collect();
+        began.and_then(|()| dead.into_iter().next().map_or(Ok(()), |name| Err(ReceiveError::Died { name })))
     })
 }

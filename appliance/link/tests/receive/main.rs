@@ -9,6 +9,7 @@
 )]
 
 mod crash;
+mod death;
 mod engine;
 mod hostile;
 mod loss;

@@ -132,7 +132,7 @@ pub(crate) fn confine(error: &ConfineError) -> Failure {
     Failure::new("LINK-CONFINE", Exit::Unavailable, error).hint(hint)
 }
 
-/// A receiver that does not start.
+/// A receiver that does not start, or ended by itself.
 pub(crate) fn receive(error: ReceiveError) -> Failure {
     match error {
         ReceiveError::Dir(error) => dir(error),
@@ -142,6 +142,9 @@ pub(crate) fn receive(error: ReceiveError) -> Failure {
         }
         ReceiveError::Service { ref source } => Failure::new("LINK-CONFINE", Exit::from(source), &error)
             .hint("nothing was received; it needs a kernel with seccomp"),
+        ReceiveError::Died { .. } => {
+            Failure::new("BUG", Exit::Software, &error).hint("what has come is kept; start it again, and report this")
+        }
         ReceiveError::Thread { .. } => {
             Failure::new("LINK-THREAD", Exit::TryAgain, &error).hint("what has come is kept; start it again")
         }
