@@ -39,14 +39,21 @@ impl Sequence {
         (self.seen.get_mut(word), 1 << (number % 64))
     }
 
+    /// Forgets the numbers from `start` to before `end`, a word at a time: whoever leaves out many must not cost much.
+    fn forget(&mut self, mut start: u64, end: u64) {
+        while start < end {
+            let last = (start | 63).min(end - 1);
+            if let (Some(word), _) = self.word(start) {
+                *word &= !(u64::MAX >> (63 - (last - start)) << (start % 64));
+            }
+            start = last + 1;
+        }
+    }
+
     pub(crate) fn note(&mut self, number: u64) -> Came {
         if number >= self.next {
             let gap = number - self.next;
-            for skipped in self.next.max(number.saturating_sub(WINDOW))..number {
-                if let (Some(word), bit) = self.word(skipped) {
-                    *word &= !bit;
-                }
-            }
+            self.forget(self.next.max(number.saturating_sub(WINDOW)), number);
             if let (Some(word), bit) = self.word(number) {
                 *word |= bit;
             }
@@ -83,6 +90,39 @@ mod tests {
         assert_eq!(sequence.note(11), Came::Late);
         assert_eq!(sequence.note(u64::MAX), Came::After { gap: u64::MAX - WINDOW - 11 });
         assert_eq!(sequence.note(u64::MAX), Came::After { gap: 0 });
+    }
+
+    #[test]
+    fn what_is_left_out_is_forgotten_to_the_bit() {
+        let mut random = 1_u64;
+        let mut sequence = Sequence::new();
+        let (mut next, mut seen) = (0_u64, std::collections::HashSet::new());
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let far = [3, 70, 700, 20_000][usize::try_from(random >> 62).unwrap()];
+            let number = (next + (random >> 20) % far).saturating_sub(far / 2);
+            let expected = if number >= next {
+                Came::After { gap: number - next }
+            } else if next - number > WINDOW || seen.contains(&number) {
+                Came::Again
+            } else {
+                Came::Late
+            };
+            assert_eq!(sequence.note(number), expected, "{number} after {next}");
+            seen.insert(number);
+            next = next.max(number + 1);
+        }
+    }
+
+    #[test]
+    fn numbers_far_apart_cost_little() {
+        let mut sequence = Sequence::new();
+        let begin = std::time::Instant::now();
+        for number in 0..1_000_000_u64 {
+            sequence.note(number * (WINDOW + 1));
+        }
+        // If each number left out were looked at, it would be far longer.
+        assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
     }
 
     #[test]
