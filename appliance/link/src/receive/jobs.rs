@@ -72,11 +72,6 @@ impl Session {
             None => {
                 self.states.set(number, BlockState::Absent);
                 self.counts.flawed += 1;
-                tracing::warn!(
-                    rule = "LINK-BLOCK", stream = format_args!("{:016x}", self.id),
-                    registry = %self.stream.pouch.registry, sequence = self.stream.pouch.sequence, block = number,
-                    "a block has a wrong hash; it is collected again"
-                );
             }
         }
     }

@@ -109,6 +109,7 @@ impl Reporter {
         let mut rates = HashMap::new();
         for session in &mut table.sessions {
             session.move_on(now);
+            log_flawed(session);
             let (bits, rate) = self.rates.get(&session.id).copied().unwrap_or_default();
             let fresh = session.counts.bits.saturating_sub(bits).saturating_mul(1000);
             let fresh = fresh / u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -207,6 +208,18 @@ fn state(session: &Session, now: Instant) -> State {
         State::Incomplete
     } else {
         State::Receiving
+    }
+}
+
+/// Once a report, not once a block: whoever can send symbols must not fill the log.
+fn log_flawed(session: &mut Session) {
+    let blocks = session.counts.flawed.saturating_sub(session.told_flawed);
+    if blocks > 0 {
+        session.told_flawed = session.counts.flawed;
+        tracing::warn!(
+            rule = "LINK-BLOCK", stream = quarantine::name(session.id), registry = %session.stream.pouch.registry,
+            sequence = session.stream.pouch.sequence, blocks, "blocks have a wrong hash; they are collected again"
+        );
     }
 }
 

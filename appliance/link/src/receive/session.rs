@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub(crate) closing: bool,
     /// The announcement's last word on what is missing has been logged.
     pub(crate) told: bool,
+    /// Blocks with a wrong hash that have been logged.
+    pub(crate) told_flawed: u64,
     /// Since when it is an alarm.
     pub(crate) alarmed: Option<Timestamp>,
     /// What was missing at these counts: its code, and how many symbols.
@@ -103,6 +105,7 @@ impl Session {
             verify_from: 0,
             closing: false,
             told: false,
+            told_flawed: 0,
             alarmed: None,
             missing: ((u64::MAX, 0, 0), String::new(), 0),
         }
