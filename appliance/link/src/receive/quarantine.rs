@@ -5,7 +5,7 @@
 //! ```
 
 use std::collections::{HashSet, VecDeque};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use pouch_platform::{Dir, DirError};
 
@@ -24,6 +24,8 @@ pub(crate) const ANNOUNCEMENT: &str = "announcement";
 const REMEMBERED: usize = 16_384;
 /// Bytes of a line of the log of finished streams.
 const LINE: usize = 17;
+/// Bytes of the log's end that are read.
+const LOG: u64 = (2 * REMEMBERED * LINE) as u64;
 
 /// The name of a stream's directory.
 pub(crate) fn name(stream: u64) -> String {
@@ -61,7 +63,8 @@ pub(crate) fn used(root: &Dir) -> Result<u64, DirError> {
     Ok(used)
 }
 
-/// Gives a whole stream its name among those that arrived, durably, and removes what is left of its directory.
+/// Gives a whole stream its name among those that arrived, durably. What has the name already came as this stream, too, and
+/// is replaced.
 pub(crate) fn publish(root: &Dir, stream: &Stream) -> Result<String, DirError> {
     let (directory, file) = (name(stream.id()), file_name(stream));
     let part = format!("{STREAMS}/{directory}/{PART}");
@@ -77,17 +80,22 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// Reads the log, and shortens it if it is long.
+    /// Reads the log, and writes it anew if it is long or was cut short: what is appended must begin a line.
     pub(crate) fn read(root: &Dir) -> Result<Self, io::Error> {
         let mut finished = Self::default();
-        let mut text = String::new();
         let mut file = root.open_append(FINISHED).map_err(io::Error::other)?;
-        // Twice what is remembered, and the rest of it is read the next time.
-        io::Read::by_ref(&mut file).take((4 * REMEMBERED * LINE) as u64).read_to_string(&mut text)?;
-        for id in text.lines().filter_map(|line| u64::from_str_radix(line, 16).ok()) {
-            finished.remember(id);
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG)))?;
+        let mut bytes = Vec::new();
+        io::Read::by_ref(&mut file).take(LOG).read_to_end(&mut bytes)?;
+        // A line that is damaged costs its stream only.
+        let text = String::from_utf8_lossy(&bytes);
+        for line in text.lines().filter(|line| line.len() + 1 == LINE) {
+            if let Ok(id) = u64::from_str_radix(line, 16) {
+                finished.remember(id);
+            }
         }
-        if text.len() > 2 * REMEMBERED * LINE {
+        if length >= LOG || bytes.last().is_some_and(|last| *last != b'\n') {
             let kept: String = finished.order.iter().map(|id| format!("{id:016x}\n")).collect();
             root.replace_file(FINISHED, kept.as_bytes()).map_err(io::Error::other)?;
         }
@@ -125,4 +133,47 @@ pub(crate) fn log_finished(root: &Dir, id: u64) -> io::Result<()> {
 /// Removes a stream's directory.
 pub(crate) fn remove(root: &Dir, id: u64) -> Result<(), DirError> {
     root.remove_tree(format!("{STREAMS}/{}", name(id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(bytes: &[u8]) -> (tempfile::TempDir, Dir) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::write(folder.path().join(FINISHED), bytes).unwrap();
+        let root = Dir::open_private(folder.path()).unwrap();
+        (folder, root)
+    }
+
+    #[test]
+    fn a_damaged_log_costs_the_damaged_lines() {
+        let whole = b"0000000000000001\n0000000000000002\n0000000000000003\n";
+        for place in 0..whole.len() {
+            for bit in [0x80, 0x01, 0x20] {
+                let mut damaged = whole.to_vec();
+                damaged[place] ^= bit;
+                let (_folder, root) = log(&damaged);
+                let finished = Finished::read(&root).unwrap();
+                let known = (1..=3).filter(|id| finished.has(*id)).count();
+                assert!(known >= 1, "{place} {bit}");
+            }
+            let (_folder, root) = log(&whole[..place]);
+            Finished::read(&root).unwrap();
+            log_finished(&root, 9).unwrap();
+            let finished = Finished::read(&root).unwrap();
+            assert!(finished.has(9) && finished.has(1) == (place >= LINE - 1), "{place}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_log_the_end_counts() {
+        let lines: Vec<String> = (0..100_000_u64).map(|id| format!("{id:016x}\n")).collect();
+        let (folder, root) = log(lines.concat().as_bytes());
+        let finished = Finished::read(&root).unwrap();
+        assert!(finished.has(99_999) && finished.has(100_000 - REMEMBERED as u64) && !finished.has(1));
+        assert_eq!(std::fs::metadata(folder.path().join(FINISHED)).unwrap().len(), (REMEMBERED * LINE) as u64);
+    }
 }
