@@ -14,6 +14,7 @@ pub mod check;
 pub mod config;
 pub mod diagnose;
 pub mod discard;
+mod displace;
 mod gate;
 mod hand_over;
 mod jobs;

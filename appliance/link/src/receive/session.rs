@@ -52,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) counts: Counts,
     pub(crate) since: Timestamp,
     pub(crate) latest: Instant,
+    /// When its latest symbol came that was new; at first, when it began.
+    pub(super) fed: Instant,
     /// Whether the end of the latest pass was announced.
     pub(crate) ended: bool,
     /// Whether a process before this one received it, and nothing came since.
@@ -97,6 +99,7 @@ impl Session {
             counts: Counts::default(),
             since,
             latest: now,
+            fed: now,
             ended: false,
             resumed: false,
             full: None,
@@ -142,12 +145,12 @@ impl Session {
         };
         match taken {
             Ok(Some(Taken::Unneeded)) => Outcome::Unneeded,
-            Ok(Some(Taken::New)) => {
+            Ok(Some(new)) => {
                 self.counts.bits += 8 * payload.len() as u64;
-                Outcome::New
-            }
-            Ok(Some(Taken::Last)) => {
-                self.counts.bits += 8 * payload.len() as u64;
+                self.fed = now;
+                if new == Taken::New {
+                    return Outcome::New;
+                }
                 self.jobs += 1;
                 Outcome::Ready
             }

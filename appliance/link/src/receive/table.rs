@@ -10,6 +10,7 @@ use pouch_platform::Dir;
 
 use super::account::Counts;
 use super::alarm::{self, Alarms};
+use super::displace::Claims;
 use super::jobs::Job;
 use super::quarantine::{self, ANNOUNCEMENT, Finished, STREAMS};
 use super::report::{Arrived, Beat, Datagrams};
@@ -89,6 +90,7 @@ pub(crate) struct Table {
     pub(crate) heard: Instant,
     /// The keeper's clock.
     pub(crate) tick: u32,
+    claims: Claims,
     /// The latest announcement refused, and when.
     refused: Option<(u64, Instant)>,
     /// What did not fit the disk lately, and when.
@@ -153,6 +155,7 @@ impl Table {
             arrived,
             heard: Instant::now(),
             tick: 0,
+            claims: Claims::default(),
             refused: None,
             tight: None,
         }
@@ -198,6 +201,7 @@ impl Table {
                 self.datagrams.duplicate += 1;
             } else {
                 self.datagrams.unknown += 1;
+                self.claims.add(head.stream);
             }
             return;
         };
@@ -241,17 +245,30 @@ impl Table {
             }
             return;
         }
-        if self.refused.is_some_and(|(id, at)| id == head.stream && now.saturating_duration_since(at) < REFUSED_FOR) {
+        let claimed = self.claims.has(head.stream);
+        let lately = |(id, at)| id == head.stream && now.saturating_duration_since(at) < REFUSED_FOR;
+        if !claimed && self.refused.is_some_and(lately) {
             self.datagrams.unknown += 1;
             return;
         }
-        match self.admit(&announcement.stream, datagram.payload, shared, now) {
+        let mut admitted = self.admit(&announcement.stream, datagram.payload, shared, now);
+        while let Err(refusal) = &admitted
+            && claimed
+            && refusal.for_want_of_a_place()
+            && self.displace(shared, now)
+        {
+            self.tight = None;
+            admitted = self.admit(&announcement.stream, datagram.payload, shared, now);
+        }
+        match admitted {
             Ok(mut session) => {
                 session.announced(head, &announcement, now);
                 tracing::info!(
                     stream = format_args!("{:016x}", session.id), registry = %session.stream.pouch.registry,
                     sequence = session.stream.pouch.sequence, bytes = head.length, "a stream begins"
                 );
+                let name = quarantine::name(session.id);
+                [alarm::STREAMS, alarm::SPACE].iter().for_each(|id| self.alarms.clear(id, &name));
                 self.sessions.push(session);
             }
             Err(refusal) => {

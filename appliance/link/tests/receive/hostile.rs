@@ -6,7 +6,7 @@ use pouch_carry::{Layout, Shape};
 use pouch_format::Sha256Digest;
 use pouch_link::announcement::{Announcement, Pass, Phase, Stream};
 use pouch_link::datagram::{Head, Kind, REPAIR};
-use pouch_link::receive::report::{Import, State};
+use pouch_link::receive::report::{Import, Report, State};
 use pouch_link::receive::settings::Settings;
 use pouch_link::tag::{LinkKey, Tagger};
 
@@ -168,6 +168,49 @@ fn what_does_not_fit_is_refused_with_an_alarm() {
     let sent = Sent::new("land-000009", small(), Random(26).bytes(100));
     engine.play(sent.pass(1, 16, 4));
     engine.report(|report| report.datagrams.unknown >= 10);
+}
+
+#[test]
+fn streams_that_are_only_announced_give_way_to_one_that_is_sent() {
+    let directory = quarantine();
+    let engine = Engine::with(Settings { streams: 4, ..Settings::new(directory.path().to_owned()) }, 1);
+    let shape = Shape::new(1408, 1024).unwrap();
+    // One lacks a block, and has others: it stays, however long nothing comes of it.
+    let waits = Sent::new("land-000040", small(), Random(29).bytes(20_000));
+    engine.play(waits.part(1, 4, 0, &mut |number| number > 0));
+    engine.progress(&waits, |progress| progress.complete + 1 == progress.blocks);
+    engine.play((1..=100).map(|sequence| announced(sequence, shape, 100_000).1));
+    let names = |report: &Report| report.streams.iter().map(|stream| stream.pouch.clone()).collect::<Vec<_>>();
+    let first = engine.report(|report| report.streams.len() == 4 && report.datagrams.unknown == 97);
+    let sent = Sent::new("land-000041", small(), Random(30).bytes(50_000));
+    engine.play(sent.pass(1, 16, 4));
+    // None of them has had its time yet, and later others that are only announced do not come in their place.
+    assert_eq!(names(&engine.report(|report| report.datagrams.unknown > 900)), names(&first));
+    std::thread::sleep(Duration::from_secs(5));
+    engine.play((101..=200).map(|sequence| announced(sequence, shape, 100_000).1));
+    engine.play(sent.pass(2, 16, 4));
+    engine.play(sent.pass(3, 16, 4));
+    engine.arrives(&sent);
+    let report = engine.report(|report| report.streams.len() == 3);
+    assert_eq!(names(&report).iter().filter(|name| names(&first).contains(name)).count(), 3);
+    engine.play(waits.pass(2, 4, 0));
+    engine.arrives(&waits);
+}
+
+#[test]
+fn room_that_an_announcement_took_is_given_to_a_stream_that_is_sent() {
+    let directory = quarantine();
+    let free = pouch_platform::Dir::open_private(directory.path()).unwrap().free_bytes().unwrap();
+    let engine = Engine::with(Settings { share: 1, ..Settings::new(directory.path().to_owned()) }, 1);
+    // So much that what is left of the share is less than is wanted.
+    let large = (free / 100).checked_sub(10 << 20).expect("a disk with 2 GiB free");
+    engine.play([announced(1, Shape::new(1408, 1024).unwrap(), large).1]);
+    engine.report(|report| report.streams.len() == 1);
+    std::thread::sleep(Duration::from_secs(5));
+    let sent = Sent::new("land-000041", Shape::new(8896, 1024).unwrap(), Random(31).bytes(20_000_000));
+    engine.play(sent.pass(1, 1, 0));
+    engine.play(sent.pass(1, 1, 0));
+    engine.arrives(&sent);
 }
 
 #[test]
