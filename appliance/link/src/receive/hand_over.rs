@@ -8,6 +8,10 @@ use pouch_platform::handover::Handover;
 
 use super::report::{Arrived, Import};
 
+/// The exit code of an import of which it is not known how it ended, if it began. Such a pouch is handed over again when a
+/// receiver starts.
+pub(crate) const UNKNOWN: i32 = -1;
+
 /// Where what has arrived goes, and where the word of it comes back from.
 #[derive(Debug)]
 pub struct HandOver {
@@ -18,7 +22,7 @@ pub struct HandOver {
 }
 
 /// Hands each pouch that arrives to the clerk, in a thread of its own that has begun when this returns. When the clerk is
-/// gone, each further pouch is reported as not imported; the files stay.
+/// gone, each further pouch is reported as not imported; the files stay, and are handed over again after the next start.
 ///
 /// # Errors
 /// There is no thread.
@@ -29,8 +33,8 @@ pub fn hand_over(mut clerk: Handover) -> io::Result<HandOver> {
         // It ends with the receiver, which holds the other ends.
         for pouch in arrived {
             let import = match clerk.pass(&pouch.file) {
-                Ok(handed) => Import { code: handed.code.map_or(-1, i32::from), said: handed.words },
-                Err(error) => Import { code: -1, said: error.to_string() },
+                Ok(handed) => Import { code: handed.code.map_or(UNKNOWN, i32::from), said: handed.words },
+                Err(error) => Import { code: UNKNOWN, said: error.to_string() },
             };
             if imported.send((pouch.stream, import)).is_err() {
                 return;

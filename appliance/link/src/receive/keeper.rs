@@ -135,21 +135,31 @@ fn finish(shared: &Shared, stream: &crate::announcement::Stream, store: &Store) 
     Ok(file)
 }
 
-/// Does the rest for a stream that was published before this process began.
+/// Does the rest for a stream that was published before this process began: all of it, or but for the hand-over, of which no
+/// word came back.
 pub(crate) fn published(
     shared: &Shared,
     (id, arrived): (u64, Arrived),
     hand_over: Option<&Sender<Arrived>>,
 ) -> io::Result<()> {
-    quarantine::log_finished(&shared.root, id)?;
-    close(shared, id, arrived, hand_over);
+    let mut guard = shared.lock();
+    let logged = guard.finished.has(id);
+    let known = guard.arrived.iter().position(|known| known.stream == arrived.stream);
+    let known = known.map(|place| guard.arrived.remove(place));
+    drop(guard);
+    if !logged {
+        quarantine::log_finished(&shared.root, id)?;
+    }
+    // What its predecessor reported of it says more.
+    close(shared, id, known.map_or(arrived, |known| Arrived { import: None, ..known }), hand_over);
     Ok(())
 }
 
-/// Forgets a stream that is published, and hands it over.
+/// Forgets a stream that is published, and hands it over. Its directory stays until the word of that is back: what is left
+/// of it says after a restart that it is to be handed over again.
 fn close(shared: &Shared, id: u64, arrived: Arrived, hand_over: Option<&Sender<Arrived>>) {
-    if let Err(error) = quarantine::remove(&shared.root, id) {
-        tracing::warn!(stream = arrived.stream, %error, "a finished stream's directory is left behind");
+    if hand_over.is_none() {
+        quarantine::forget(&shared.root, id);
     }
     let mut guard = shared.lock();
     let table = &mut *guard;

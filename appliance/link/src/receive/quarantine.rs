@@ -90,11 +90,7 @@ impl Finished {
         io::Read::by_ref(&mut file).take(LOG).read_to_end(&mut bytes)?;
         // A line that is damaged costs its stream only.
         let text = String::from_utf8_lossy(&bytes);
-        for line in text.lines().filter(|line| line.len() + 1 == LINE) {
-            if let Ok(id) = u64::from_str_radix(line, 16) {
-                finished.remember(id);
-            }
-        }
+        text.lines().filter_map(stream).for_each(|id| finished.remember(id));
         if length >= LOG || bytes.last().is_some_and(|last| *last != b'\n') {
             let kept: String = finished.order.iter().map(|id| format!("{id:016x}\n")).collect();
             root.replace_file(FINISHED, kept.as_bytes()).map_err(io::Error::other)?;
@@ -128,6 +124,18 @@ pub(crate) fn log_finished(root: &Dir, id: u64) -> io::Result<()> {
     let mut file = root.open_append(FINISHED).map_err(io::Error::other)?;
     writeln!(file, "{id:016x}")?;
     file.sync_all()
+}
+
+/// Removes what is left of a stream that is finished.
+pub(crate) fn forget(root: &Dir, id: u64) {
+    if let Err(error) = remove(root, id) {
+        tracing::warn!(stream = name(id), %error, "a finished stream's directory is left behind");
+    }
+}
+
+/// The stream of this name.
+pub(crate) fn stream(name: &str) -> Option<u64> {
+    u64::from_str_radix(name, 16).ok().filter(|_| name.len() + 1 == LINE)
 }
 
 /// Removes a stream's directory.

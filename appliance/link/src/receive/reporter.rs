@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use pouch_platform::Dir;
 
+use super::hand_over::UNKNOWN;
 use super::report::{Alarm, Arrived, Disk, Import, Lane, Progress, Report, State};
 use super::run::Service;
 use super::session::Session;
@@ -64,8 +65,12 @@ impl Reporter {
     /// Reports once.
     pub(crate) fn write(&mut self, shared: &Shared) -> Report {
         let disk = disk(shared);
+        let imported: Vec<(String, Import)> = self.imported.iter().flat_map(Receiver::try_iter).collect();
+        for (stream, _) in imported.iter().filter(|(_, import)| import.code != UNKNOWN) {
+            quarantine::stream(stream).into_iter().for_each(|id| quarantine::forget(&shared.root, id));
+        }
         let mut table = shared.lock();
-        self.note_imported(&mut table);
+        note_imported(&mut table, imported);
         let report = self.report(&mut table, shared, disk);
         let sums = table.sums();
         drop(table);
@@ -86,17 +91,6 @@ impl Reporter {
         }
         drop(table);
         report
-    }
-
-    fn note_imported(&self, table: &mut Table) {
-        for (stream, import) in self.imported.iter().flat_map(Receiver::try_iter) {
-            if import.code != 0 {
-                tracing::warn!(stream, code = import.code, said = import.said, "a pouch that arrived was not imported");
-            }
-            if let Some(arrived) = table.arrived.iter_mut().rev().find(|arrived| arrived.stream == stream) {
-                arrived.import = Some(import);
-            }
-        }
     }
 
     fn report(&mut self, table: &mut Table, shared: &Shared, disk: Disk) -> Report {
@@ -167,6 +161,17 @@ impl Reporter {
             }
         }
         self.overflowed = overflowed;
+    }
+}
+
+fn note_imported(table: &mut Table, imported: Vec<(String, Import)>) {
+    for (stream, import) in imported {
+        if import.code != 0 {
+            tracing::warn!(stream, code = import.code, said = import.said, "a pouch that arrived was not imported");
+        }
+        if let Some(arrived) = table.arrived.iter_mut().rev().find(|arrived| arrived.stream == stream) {
+            arrived.import = Some(import);
+        }
     }
 }
 

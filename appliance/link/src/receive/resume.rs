@@ -20,7 +20,7 @@ use crate::announcement::{self, Announcement};
 pub(crate) struct Found {
     /// Streams to go on with.
     pub(crate) sessions: Vec<Session>,
-    /// Streams that were published, but not said to be.
+    /// Streams that were published, and perhaps neither said to be nor handed over.
     pub(crate) published: Vec<(u64, Arrived)>,
 }
 
@@ -30,10 +30,9 @@ pub(crate) fn find(root: &Dir, finished: &Finished) -> io::Result<Found> {
     let streams = root.subdir(STREAMS).map_err(io::Error::other)?;
     for entry in streams.entries().map_err(io::Error::other)? {
         let name = entry.map_err(io::Error::other)?.name;
-        let id = name.to_str().filter(|name| name.len() == 16).and_then(|name| u64::from_str_radix(name, 16).ok());
-        let kept = match id {
-            Some(id) if !finished.has(id) => resume(root, &streams, id, &mut found)?,
-            _ => false,
+        let kept = match name.to_str().and_then(quarantine::stream) {
+            Some(id) => resume(root, &streams, id, finished.has(id), &mut found)?,
+            None => false,
         };
         if !kept {
             tracing::info!(name = %name.display(), "what is left of a stream is removed");
@@ -43,7 +42,7 @@ pub(crate) fn find(root: &Dir, finished: &Finished) -> io::Result<Found> {
     Ok(found)
 }
 
-fn resume(root: &Dir, streams: &Dir, id: u64, found: &mut Found) -> io::Result<bool> {
+fn resume(root: &Dir, streams: &Dir, id: u64, finished: bool, found: &mut Found) -> io::Result<bool> {
     let dir = streams.subdir(quarantine::name(id)).map_err(io::Error::other)?;
     let Ok(bytes) = dir.read_bounded(ANNOUNCEMENT, announcement::BYTES as u64) else { return Ok(false) };
     let Ok(Announcement { stream, .. }) = Announcement::read(&bytes, id) else { return Ok(false) };
@@ -59,6 +58,9 @@ fn resume(root: &Dir, streams: &Dir, id: u64, found: &mut Found) -> io::Result<b
             found.published.push((id, arrived));
             return Ok(true);
         }
+        return Ok(false);
+    }
+    if finished {
         return Ok(false);
     }
     let store = Store::open(&dir).map_err(io::Error::other)?;

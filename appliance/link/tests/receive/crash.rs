@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pouch_link::receive::report::Report;
-use pouch_link::receive::report::State;
+use pouch_link::receive::report::{Report, State};
 use pouch_link::receive::settings::Settings;
 use pouch_link::receive::{Lane, Service, run};
 use pouch_platform::Dir;
@@ -150,6 +149,7 @@ fn what_was_published_before_a_kill_is_handed_over_after_it() {
     std::fs::write(directory.path().join("arrived").join(sent.name()), &sent.bytes).unwrap();
     let engine = Engine::start(directory.path());
     engine.arrives(&sent);
+    engine.answer(&sent, 0);
     drop(engine);
     // And what is no stream at all is cleared away.
     std::fs::create_dir_all(directory.path().join("streams/0123456789abcdef")).unwrap();
@@ -157,6 +157,27 @@ fn what_was_published_before_a_kill_is_handed_over_after_it() {
     let engine = Engine::start(directory.path());
     engine.report(|report| report.streams.is_empty());
     assert_eq!(names(&directory.path().join("streams")), [""; 0]);
+}
+
+#[test]
+fn what_was_handed_over_and_not_answered_is_handed_over_after_a_restart() {
+    let sent = Sent::new("land-000041", small(), Random(45).bytes(5000));
+    let directory = quarantine();
+    let engine = Engine::start(directory.path());
+    engine.play(sent.pass(1, 16, 4));
+    engine.arrives(&sent);
+    drop(engine);
+    // An import that was killed says nothing of the pouch; one that refused it does.
+    for (code, left) in [(-1, 1), (77, 0)] {
+        let engine = Engine::start(directory.path());
+        engine.arrives(&sent);
+        let report = engine.answer(&sent, code);
+        assert_eq!((report.arrived.len(), report.arrived[0].length), (1, 5000));
+        assert_eq!(names(&directory.path().join("streams")).len(), left);
+    }
+    let engine = Engine::start(directory.path());
+    engine.report(|report| report.arrived[0].import.is_some());
+    assert!(engine.arrived.try_recv().is_err());
 }
 
 #[test]

@@ -82,7 +82,14 @@ impl Engine {
         assert_eq!(arrived.file, sent.name());
         let path = self.quarantine.join("arrived").join(&arrived.file);
         assert!(std::fs::read(path).unwrap() == sent.bytes, "wrong bytes");
-        assert!(!self.quarantine.join(format!("streams/{:016x}", sent.stream.id())).exists());
+        assert!(!self.quarantine.join(format!("streams/{:016x}/stream.tar.part", sent.stream.id())).exists());
+    }
+
+    /// Says that a pouch that arrived was imported so, and waits until that is reported.
+    pub(crate) fn answer(&self, sent: &Sent, code: i32) -> Report {
+        let stream = format!("{:016x}", sent.stream.id());
+        self.imported.send((stream, Import { code, said: String::new() })).unwrap();
+        self.report(|report| report.arrived.iter().any(|arrived| arrived.import.is_some()))
     }
 
     /// The stream's progress in a report.

@@ -16,6 +16,7 @@ fn a_clean_pass_arrives_once() {
     let sent = Sent::new("land-000041", Shape::new(1408, 1024).unwrap(), Random(1).bytes(5_000_000));
     engine.play(sent.pass(1, 64, 4));
     engine.arrives(&sent);
+    engine.answer(&sent, 0);
     engine.play(sent.pass(2, 64, 4));
     let report = engine.report(|report| report.datagrams.duplicate > 3500);
     assert_eq!((report.datagrams.foreign, report.datagrams.forged, report.datagrams.unknown), (0, 0, 0));
