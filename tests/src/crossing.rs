@@ -4,11 +4,13 @@
 //! sender's namespace            receiver's namespace
 //! pouch-send --> [wire] -----> impair --> [loopback] --> pouch-receive --> quarantine/arrived
 //! ```
-//! Where no namespaces can be made, all three are on one loopback.
+//! Where no namespaces can be made, all three are on one loopback. A link may have several lanes, with a relay each. Of root
+//! the receiver becomes `nobody`, as it does in service: what leads to the folder must let it pass.
 
 use crate::netns::{End, RECEIVER, SENDER, Wire};
 use crate::process::{binary, command, is_root, run};
-use pouch_link::receive::report::{Arrived, Report};
+use jiff::{SignedDuration, Timestamp};
+use pouch_link::receive::report::{Arrived, Progress, Report, State};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -20,15 +22,30 @@ use std::time::{Duration, Instant};
 /// How long a process may take until it listens, or ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What has become of a pouch once all of it was sent.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It has arrived, in this file.
+    Arrived(PathBuf),
+    /// Something of it is missing.
+    Incomplete(Box<Progress>),
+}
+
 /// The link. Its processes end when it is dropped.
 #[derive(Debug)]
 pub struct Crossing {
     wire: Option<Wire>,
     folder: PathBuf,
+    lanes: Vec<Lane>,
+    receiver: Option<Child>,
+}
+
+/// One of its lanes.
+#[derive(Debug)]
+struct Lane {
     entry: SocketAddr,
     exit: SocketAddr,
     relay: Option<Child>,
-    receiver: Option<Child>,
 }
 
 impl Crossing {
@@ -37,31 +54,50 @@ impl Crossing {
     /// # Errors
     /// A program is not built, or does not start.
     pub fn create(folder: &Path, impairments: &[&str]) -> Result<Self, String> {
+        Self::of_lanes(folder, &[impairments])
+    }
+
+    /// The same with a lane for each set of impairments.
+    ///
+    /// # Errors
+    /// As [`Crossing::create`].
+    pub fn of_lanes(folder: &Path, impairments: &[&[&str]]) -> Result<Self, String> {
         let wire = Wire::create(1500).ok();
-        let end = wire.as_ref().map_or(Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)), |_| RECEIVER.parse::<IpAddr>());
-        let end = end.map_err(|error| format!("{RECEIVER}: {error}"))?;
-        let (entry, exit) = match &wire {
-            Some(_) => (SocketAddr::new(end, 4600), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 4601)),
-            None => (free_port()?, free_port()?),
-        };
+        let end = RECEIVER.parse::<IpAddr>().map_err(|error| format!("{RECEIVER}: {error}"))?;
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut link = Self { wire, folder: folder.to_owned(), entry, exit, relay: None, receiver: None };
-        link.impair(impairments)?;
+        let mut link = Self { wire, folder: folder.to_owned(), lanes: Vec::new(), receiver: None };
+        for (port, words) in (4600..).step_by(2).zip(impairments) {
+            let (entry, exit) = match &link.wire {
+                Some(_) => (SocketAddr::new(end, port), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port + 1)),
+                None => (free_port()?, free_port()?),
+            };
+            link.lanes.push(Lane { entry, exit, relay: None });
+            link.impair_lane(link.lanes.len() - 1, words)?;
+        }
         Ok(link)
     }
 
-    /// Puts another relay in the place of the present one.
+    /// Puts another relay in the place of the present one, on the first lane.
     ///
     /// # Errors
     /// It does not start.
     pub fn impair(&mut self, impairments: &[&str]) -> Result<(), String> {
-        self.counts()?;
+        self.impair_lane(0, impairments)
+    }
+
+    fn impair_lane(&mut self, number: usize, impairments: &[&str]) -> Result<(), String> {
+        self.counts_of(number)?;
+        let Some((entry, exit)) = self.lanes.get(number).map(|lane| (lane.entry, lane.exit)) else { return Ok(()) };
         let mut relay = self.at(End::Receiver, binary("impair")?);
-        relay.args(["--listen", &self.entry.to_string(), "--to", &self.exit.to_string(), "--until-closed"]);
+        relay.args(["--listen", &entry.to_string(), "--to", &exit.to_string(), "--until-closed"]);
         relay.args(impairments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        self.relay = Some(listening(&mut relay, self.entry)?);
+        let relay = listening(&mut relay, entry)?;
+        if let Some(lane) = self.lanes.get_mut(number) {
+            lane.relay = Some(relay);
+        }
         Ok(())
     }
+
 
     /// Starts the receiver; what it says goes to `receive.log` in the folder.
     ///
@@ -72,13 +108,50 @@ impl Crossing {
         let log =
             File::options().create(true).append(true).open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
         let mut receive = self.at(End::Receiver, binary("pouch-receive")?);
-        receive.args(["run", "--listen", &format!("udp:{}", self.exit), "--quarantine"]).arg(self.quarantine());
+        receive.args(["run", "--quarantine"]).arg(self.quarantine());
+        receive.args(self.lanes.iter().flat_map(|lane| ["--listen".to_owned(), format!("udp:{}", lane.exit)]));
         if is_root() {
             receive.args(["--user", "nobody"]);
         }
         receive.args(arguments).stderr(log).stdout(Stdio::null());
-        self.receiver = Some(listening(&mut receive, self.exit)?);
+        let last = self.lanes.last().ok_or("a link has a lane")?.exit;
+        self.receiver = Some(listening(&mut receive, last)?);
         Ok(())
+    }
+
+    /// What the receiver has said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("receive.log")).unwrap_or_default()
+    }
+
+    /// Waits for the end of the receiver and gives its exit code; of one that was killed there is none.
+    ///
+    /// # Errors
+    /// It goes on, or there is none.
+    pub fn ended(&mut self, patience: Duration) -> Result<Option<i32>, String> {
+        let mut receiver = self.receiver.take().ok_or("nobody receives")?;
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = receiver.try_wait().map_err(|error| error.to_string())? {
+                return Ok(status.code());
+            }
+            if Instant::now() > deadline {
+                self.receiver = Some(receiver);
+                return Err(format!("the receiver goes on; it said:\n{}", self.log()));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Tells the receiver to end, and gives its exit code.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub fn stop_receiver(&mut self) -> Result<Option<i32>, String> {
+        let number = self.receiver().ok_or("nobody receives")?.to_string();
+        run(Command::new("kill").args(["-TERM", &number]))?;
+        self.ended(PATIENCE)
     }
 
     /// The receiver's process.
@@ -101,7 +174,7 @@ impl Crossing {
     /// It is not built.
     pub fn send(&self) -> Result<Command, String> {
         let mut send = self.at(End::Sender, binary("pouch-send")?);
-        send.args(["send", "--to", &format!("udp:{}", self.entry)]);
+        send.arg("send").args(self.lanes.iter().flat_map(|lane| ["--to".to_owned(), format!("udp:{}", lane.entry)]));
         Ok(send)
     }
 
@@ -134,12 +207,65 @@ impl Crossing {
                 return Ok((self.quarantine().join("arrived").join(&arrived.file), arrived));
             }
             if Instant::now() > deadline {
-                let log = fs::read_to_string(self.folder.join("receive.log")).unwrap_or_default();
+                let log = self.log();
                 let last: Vec<&str> = log.lines().rev().take(20).collect();
                 return Err(format!("{pouch} has not arrived; the receiver said, last first:\n{}", last.join("\n")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The wire itself, where there is one.
+    #[must_use]
+    pub fn wire(&self) -> Option<&Wire> {
+        self.wire.as_ref()
+    }
+
+    /// Waits until the receiver has either all of a pouch whose sender has ended, or says what is missing.
+    ///
+    /// # Errors
+    /// Neither after `patience`.
+    pub fn outcome(&self, pouch: &str, patience: Duration) -> Result<Outcome, String> {
+        let (deadline, called) = (Instant::now() + patience, Timestamp::now());
+        loop {
+            if let Ok((file, _)) = self.arrived(pouch, Duration::ZERO) {
+                return Ok(Outcome::Arrived(file));
+            }
+            // What was said before all was sent is not the last word.
+            let report = self.report().ok();
+            let report = report.filter(|report| report.updated > called + SignedDuration::from_millis(1_200));
+            let streams = report.into_iter().flat_map(|report| report.streams);
+            let mut missing = streams.filter(|stream| stream.pouch == pouch && stream.state == State::Incomplete);
+            if let Some(stream) = missing.next() {
+                return Ok(Outcome::Incomplete(Box::new(stream)));
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{pouch} is neither here nor missing: {:?}\n{}", self.report(), self.log()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Bytes that the quarantine takes on the disk.
+    ///
+    /// # Errors
+    /// `du` says no.
+    pub fn used(&self) -> Result<u64, String> {
+        let text = run(command("du", "TERM").args(["--summarize", "--block-size=1"]).arg(self.quarantine()))?;
+        let number = text.split_whitespace().next().and_then(|word| word.parse().ok());
+        number.ok_or_else(|| format!("du says {text:?}"))
+    }
+
+    /// The most bytes that the receiver has had in memory.
+    ///
+    /// # Errors
+    /// Nobody receives.
+    pub fn peak(&self) -> Result<u64, String> {
+        let number = self.receiver().ok_or("nobody receives")?;
+        let status = fs::read_to_string(format!("/proc/{number}/status")).map_err(|error| error.to_string())?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kibibytes.map(|number| number << 10).ok_or_else(|| format!("no VmHWM in {status}"))
     }
 
     /// Frames that the receiver's end of the wire has sent; none is known on loopback.
@@ -159,12 +285,17 @@ impl Crossing {
         }
     }
 
-    /// Ends the relay and gives what it did; nothing if there is none.
+    /// Ends the relay of the first lane and gives what it did; nothing if there is none.
     ///
     /// # Errors
     /// It fails.
     pub fn counts(&mut self) -> Result<Value, String> {
-        let Some(mut relay) = self.relay.take() else { return Ok(Value::Null) };
+        self.counts_of(0)
+    }
+
+    fn counts_of(&mut self, number: usize) -> Result<Value, String> {
+        let relay = self.lanes.get_mut(number).and_then(|lane| lane.relay.take());
+        let Some(mut relay) = relay else { return Ok(Value::Null) };
         drop(relay.stdin.take());
         let mut line = String::new();
         if let Some(mut out) = relay.stdout.take() {
@@ -184,7 +315,9 @@ impl Crossing {
 
 impl Drop for Crossing {
     fn drop(&mut self) {
-        let _ = self.counts();
+        for number in 0..self.lanes.len() {
+            let _ = self.counts_of(number);
+        }
         if let Some(receiver) = &self.receiver {
             // A receiver that is told to end writes down what it has.
             let _ = run(Command::new("kill").args(["-TERM", &receiver.id().to_string()]));

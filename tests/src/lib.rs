@@ -4,6 +4,7 @@
 //! `Cargo.toml`. Start reading at `main_path.rs`, or at `bin/demo.rs` for the whole way of the data.
 
 pub mod crossing;
+pub mod freight;
 pub mod kill;
 pub mod link_vectors;
 pub mod netns;
@@ -15,4 +16,5 @@ pub mod relay;
 pub mod sample;
 pub mod software;
 pub mod terminal;
+pub mod truth;
 pub mod vectors;

@@ -1,6 +1,9 @@
 //! As much of the link's datagram as an attacker needs: where its fields lie, and how its checksum is made. Written apart from
 //! `pouch-link`, so that a mistake there does not hide itself here.
 
+use std::fs;
+use std::path::Path;
+
 /// Bytes of the header.
 pub const HEADER: usize = 64;
 /// Where the tag lies: 16 bytes, of which a checksum takes the first 4.
@@ -37,6 +40,23 @@ pub fn seal(datagram: &mut [u8]) {
     if let Some(bytes) = tag.first_chunk_mut::<4>() {
         *bytes = sum.to_be_bytes();
     }
+}
+
+/// The datagrams of a recording that `impair` made: each lies there behind its length in two bytes.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn recording(path: &Path) -> Result<Vec<Vec<u8>>, String> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut rest = bytes.as_slice();
+    let mut datagrams = Vec::new();
+    while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+        let cut = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)));
+        let (datagram, behind) = cut.ok_or_else(|| format!("{}: ends within a datagram", path.display()))?;
+        datagrams.push(datagram.to_vec());
+        rest = behind;
+    }
+    Ok(datagrams)
 }
 
 /// CRC-32C (Castagnoli; RFC 3720, section 12.1) of bytes that come after those of `sum`.

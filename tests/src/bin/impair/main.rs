@@ -4,12 +4,12 @@
 mod outgoing;
 mod words;
 
-use acceptance::relay::Relay;
+use acceptance::relay::{Relay, wire};
 use outgoing::Outgoing;
 use pouch_platform::net::{UdpListen, UdpReceiver};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,14 +38,14 @@ fn main() -> ExitCode {
 
 fn run(mut words: Words) -> Result<String, String> {
     if let Some(path) = &words.replay {
-        words.settings.replay = recording(path)?;
+        words.settings.replay = wire::recording(path)?;
     }
-    let record =
-        words.record.as_ref().map(|path| File::create(path).map(|file| BufWriter::with_capacity(1 << 20, file)));
-    let mut record = record.transpose().map_err(|error| format!("cannot record: {error}"))?;
+    let recorder = |path: &PathBuf| File::create(path).map(|file| BufWriter::with_capacity(1 << 20, file));
+    let recorder = |path: &Option<PathBuf>| path.as_ref().map(recorder).transpose().map_err(unrecorded);
+    let mut record = recorder(&words.record)?;
     let listen = UdpListen::on(words.listen);
     let mut incoming = UdpReceiver::open(&listen).map_err(|error| error.to_string())?;
-    let mut outgoing = Outgoing::to(words.to)?;
+    let mut outgoing = Outgoing::to(words.to, recorder(&words.passed)?)?;
     let closed = Arc::new(AtomicBool::new(false));
     if words.until_closed {
         let closed = Arc::clone(&closed);
@@ -76,7 +76,7 @@ fn run(mut words: Words) -> Result<String, String> {
             came = true;
             relay.pass(datagram, now, &mut |datagram| outgoing.send(datagram));
             if let Some(record) = &mut record {
-                keep(record, datagram).map_err(|error| format!("cannot record: {error}"))?;
+                keep(record, datagram).map_err(unrecorded)?;
             }
         }
         if came {
@@ -87,29 +87,20 @@ fn run(mut words: Words) -> Result<String, String> {
         outgoing.flush();
     }
     relay.flush(&mut |datagram| outgoing.send(datagram));
-    outgoing.flush();
+    outgoing.end().map_err(unrecorded)?;
     if let Some(mut record) = record {
-        record.flush().map_err(|error| format!("cannot record: {error}"))?;
+        record.flush().map_err(unrecorded)?;
     }
     serde_json::to_string(&relay.counts()).map_err(|error| error.to_string())
 }
 
+fn unrecorded(error: io::Error) -> String {
+    format!("cannot record: {error}")
+}
+
 /// A recording is datagrams, each behind its length in two bytes.
-fn keep(record: &mut impl Write, datagram: &[u8]) -> io::Result<()> {
+pub(crate) fn keep(record: &mut impl Write, datagram: &[u8]) -> io::Result<()> {
     let length = u16::try_from(datagram.len()).map_err(io::Error::other)?;
     record.write_all(&length.to_be_bytes())?;
     record.write_all(datagram)
-}
-
-fn recording(path: &Path) -> Result<Vec<Vec<u8>>, String> {
-    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut rest = bytes.as_slice();
-    let mut datagrams = Vec::new();
-    while let Some((length, behind)) = rest.split_first_chunk::<2>() {
-        let cut = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)));
-        let (datagram, behind) = cut.ok_or_else(|| format!("{}: ends within a datagram", path.display()))?;
-        datagrams.push(datagram.to_vec());
-        rest = behind;
-    }
-    Ok(datagrams)
 }

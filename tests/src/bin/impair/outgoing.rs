@@ -1,6 +1,8 @@
 //! The side that sends: datagrams of one size are gathered, for one call of the system each is too slow.
 
 use pouch_platform::net::{UdpSender, UdpTo};
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::net::{SocketAddr, UdpSocket};
 
 /// Bytes that are gathered at most.
@@ -14,19 +16,26 @@ pub(crate) struct Outgoing {
     gathered: Vec<u8>,
     /// Bytes of each of them.
     size: usize,
+    /// Where all of it is recorded.
+    record: Option<BufWriter<File>>,
+    failed: Option<io::Error>,
 }
 
 impl Outgoing {
-    pub(crate) fn to(address: SocketAddr) -> Result<Self, String> {
+    pub(crate) fn to(address: SocketAddr, record: Option<BufWriter<File>>) -> Result<Self, String> {
         let any: SocketAddr = if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
         let odd = UdpSocket::bind(any).and_then(|socket| socket.connect(address).map(|()| socket));
         let odd = odd.map_err(|error| format!("{address}: {error}"))?;
         let sender = UdpSender::open(&UdpTo::neighbour(address)).map_err(|error| error.to_string())?;
-        Ok(Self { sender, odd, gathered: Vec::with_capacity(GATHERED), size: 0 })
+        let gathered = Vec::with_capacity(GATHERED);
+        Ok(Self { sender, odd, gathered, size: 0, record, failed: None })
     }
 
     /// Sends a datagram, now or with those that follow; never in another order.
     pub(crate) fn send(&mut self, datagram: &[u8]) {
+        if let Some(Err(error)) = self.record.as_mut().map(|record| crate::keep(record, datagram)) {
+            (self.record, self.failed) = (None, Some(error));
+        }
         if datagram.len() != self.size || self.gathered.len() + datagram.len() > GATHERED {
             self.flush();
         }
@@ -43,6 +52,15 @@ impl Outgoing {
         if !self.gathered.is_empty() {
             let _ = self.sender.send(&self.gathered, self.size);
             self.gathered.clear();
+        }
+    }
+
+    /// Sends what was gathered, and ends the record.
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        self.flush();
+        match self.failed {
+            Some(error) => Err(error),
+            None => self.record.map_or(Ok(()), |mut record| record.flush()),
         }
     }
 }

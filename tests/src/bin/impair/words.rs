@@ -25,6 +25,7 @@ usage: impair --listen ADDRESS:PORT --to ADDRESS:PORT [--seed N] [IMPAIRMENT...]
   --noise N              datagrams of chance for each real one, of 0 to 65507 bytes
   --replay FILE          datagrams of an old recording, one for each real one
   --record FILE          records what comes in
+  --passed FILE          records what goes out
 ends, and says as a line of JSON what it did:
   --quiet 2s             when nothing has come for so long after the first datagram
   --for 60s              after so long in any case
@@ -39,6 +40,7 @@ pub(crate) struct Words {
     pub(crate) settings: Settings,
     pub(crate) replay: Option<PathBuf>,
     pub(crate) record: Option<PathBuf>,
+    pub(crate) passed: Option<PathBuf>,
     pub(crate) quiet: Option<Duration>,
     pub(crate) lasts: Option<Duration>,
     pub(crate) flood: bool,
@@ -56,6 +58,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Words, St
         settings: Settings { distance: (1, 64), ..Settings::default() },
         replay: None,
         record: None,
+        passed: None,
         quiet: None,
         lasts: None,
         flood: false,
@@ -105,6 +108,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Words, St
                     "--noise" => settings.noise = number(&value).map_err(bad)?,
                     "--replay" => read.replay = Some(value.into()),
                     "--record" => read.record = Some(value.into()),
+                    "--passed" => read.passed = Some(value.into()),
                     "--quiet" => read.quiet = Some(time(&value).map_err(bad)?),
                     "--for" => read.lasts = Some(time(&value).map_err(bad)?),
                     _ => return Err(format!("there is no {name}")),
