@@ -129,12 +129,13 @@ impl Session {
         (self.missing.1.clone(), self.missing.2)
     }
 
-    /// Symbols that a block of which something is missing needs at most.
+    /// Symbols that a block of which something is missing needs at most. Repair symbols that wait are not counted: they are
+    /// gone when this process ends, and a code must hold however long it is carried.
     fn needs(&self, number: u32) -> u16 {
         let slot = self.slot(number);
         let symbols = self.stream.layout.block(number).map_or(0, |block| block.symbols);
         match self.opens.get(slot).and_then(Option::as_deref).filter(|open| open.block.number == number) {
-            Some(open) => symbols.saturating_sub(open.count),
+            Some(open) => symbols.saturating_sub(open.have.count()),
             None => match self.states.get(number) {
                 BlockState::Partial => {
                     let record = self.store.record(number).ok().flatten();
