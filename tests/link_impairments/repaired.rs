@@ -29,8 +29,8 @@ fn what_repair_makes_good_arrives_byte_for_byte() {
         let counts = ground.link.counts().unwrap();
         assert!(count(&counts, what) > 0, "{impairments:?}: {counts}");
     }
-    let report = ground.link.report().unwrap();
-    assert!(report.datagrams.foreign > 200, "what was corrupted or cut was not refused: {report:?}");
+    // What was corrupted or cut short was refused.
+    ground.link.report_of(|report| report.datagrams.foreign + report.datagrams.forged > 300, PATIENCE).unwrap();
     assert_eq!(ground.link.frames_sent().unwrap().unwrap_or(0), 0, "a receiver is silent");
 }
 
@@ -38,13 +38,12 @@ fn what_repair_makes_good_arrives_byte_for_byte() {
 fn wrong_bytes_under_a_right_checksum_never_arrive() {
     let mut ground = Ground::new(&[]);
     let freight = ground.freight(1, SIZE);
-    ground.impair(&["--seed", "1", "--corrupt-sealed", "0.05%"]);
+    ground.impair(&["--seed", "1", "--corrupt-sealed", "0.02%"]);
     ground.send(&freight, &["--rounds", "4"]);
     ground.arrives(&freight);
     let counts = ground.link.counts().unwrap();
-    assert!(count(&counts, "corrupted_sealed") > 3, "{counts}");
-    let metrics = std::fs::read_to_string(ground.link.quarantine().join("metrics.prom")).unwrap();
-    assert!(!metrics.contains("pouch_link_flawed_blocks_total 0\n"), "{metrics}");
+    assert!(count(&counts, "corrupted_sealed") > 1, "{counts}");
+    assert!(ground.link.log().contains("LINK-BLOCK"), "{}", ground.link.log());
 }
 
 #[test]

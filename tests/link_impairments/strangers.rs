@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use acceptance::process::{binary, command, run};
 
-use crate::ground::{Ground, count};
+use pouch_link::receive::report::Report;
+
+use crate::ground::{Ground, PATIENCE, count};
 
 const SIZE: usize = 12_000_000;
 
@@ -40,8 +42,8 @@ fn foreign_datagrams_and_noise_are_counted_and_dropped() {
     let freight = ground.freight(2, 3_000_000);
     ground.send_at("50M", &freight, &[]);
     ground.arrives(&freight);
-    let report = ground.link.report().unwrap();
-    assert!(report.datagrams.unknown > 5000 && report.datagrams.foreign > 1000, "{:?}", report.datagrams);
+    let said = |report: &Report| report.datagrams.unknown > 5000 && report.datagrams.foreign > 1000;
+    ground.link.report_of(said, PATIENCE).unwrap();
     assert!(ground.link.peak().unwrap() < 64 << 20);
 }
 
@@ -68,8 +70,7 @@ fn ten_forged_ones_for_each_real_one_cost_no_memory_and_no_disk() {
     let counts = ground.link.counts().unwrap();
     let forged = count(&counts, "forged");
     assert_eq!(forged, 10 * count(&counts, "received"));
-    let report = ground.link.report().unwrap();
-    assert!(report.datagrams.forged > forged / 2, "{:?} of {forged}", report.datagrams);
+    ground.link.report_of(|report| report.datagrams.forged > forged / 2, PATIENCE).unwrap();
     assert!(after <= peak + (1 << 20), "memory grew from {peak} to {after}");
     assert!(disk <= used + length + (64 << 10), "the disk took {disk} after {used} for {length}");
     // Without the key nothing is even a stream.

@@ -10,8 +10,9 @@
 use crate::netns::{End, RECEIVER, SENDER, Wire};
 use crate::process::{binary, command, is_root, run};
 use jiff::{SignedDuration, Timestamp};
-use pouch_link::receive::report::{Arrived, Progress, Report, State};
+use pouch_link::receive::report::{Progress, Report, State};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -110,7 +111,7 @@ impl Crossing {
         let mut receive = self.at(End::Receiver, binary("pouch-receive")?);
         receive.args(["run", "--quarantine"]).arg(self.quarantine());
         receive.args(self.lanes.iter().flat_map(|lane| ["--listen".to_owned(), format!("udp:{}", lane.exit)]));
-        if is_root() {
+        if may_become_nobody() {
             receive.args(["--user", "nobody"]);
         }
         receive.args(arguments).stderr(log).stdout(Stdio::null());
@@ -194,17 +195,36 @@ impl Crossing {
         serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// Waits until the receiver says that the pouch has arrived; gives its file, and what the receiver says of it.
+    /// Waits until the receiver says of itself what is to hold.
+    ///
+    /// # Errors
+    /// It does not after `patience`.
+    pub fn report_of(&self, holds: impl Fn(&Report) -> bool, patience: Duration) -> Result<Report, String> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.report() {
+                Ok(report) if holds(&report) => return Ok(report),
+                report if Instant::now() > deadline => return Err(format!("it says {report:?}\n{}", self.log())),
+                _ => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// Waits until the pouch has arrived; gives its file.
     ///
     /// # Errors
     /// It has not after `patience`: the message holds the end of the receiver's log.
-    pub fn arrived(&self, pouch: &str, patience: Duration) -> Result<(PathBuf, Arrived), String> {
+    pub fn arrived(&self, pouch: &str, patience: Duration) -> Result<PathBuf, String> {
+        let arrived = self.quarantine().join("arrived");
         let deadline = Instant::now() + patience;
         loop {
-            let arrived =
-                self.report().ok().and_then(|report| report.arrived.into_iter().rfind(|one| one.pouch == pouch));
-            if let Some(arrived) = arrived {
-                return Ok((self.quarantine().join("arrived").join(&arrived.file), arrived));
+            let names = fs::read_dir(&arrived).into_iter().flatten().flatten().map(|entry| entry.path());
+            let is_it = |path: &PathBuf| {
+                let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+                name.starts_with(&format!("{pouch}-")) && name.ends_with(".tar")
+            };
+            if let Some(path) = names.into_iter().find(is_it) {
+                return Ok(path);
             }
             if Instant::now() > deadline {
                 let log = self.log();
@@ -228,7 +248,7 @@ impl Crossing {
     pub fn outcome(&self, pouch: &str, patience: Duration) -> Result<Outcome, String> {
         let (deadline, called) = (Instant::now() + patience, Timestamp::now());
         loop {
-            if let Ok((file, _)) = self.arrived(pouch, Duration::ZERO) {
+            if let Ok(file) = self.arrived(pouch, Duration::ZERO) {
                 return Ok(Outcome::Arrived(file));
             }
             // What was said before all was sent is not the last word.
@@ -331,6 +351,16 @@ impl Drop for Crossing {
             let _ = receiver.wait();
         }
     }
+}
+
+/// Root, where there is a `nobody`: in a namespace of users there may be none.
+fn may_become_nobody() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let has = |line: &str| {
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        matches!(numbers[..], [first, _, count] if (first..first + count).contains(&65_534))
+    };
+    is_root() && map.lines().any(has)
 }
 
 fn free_port() -> Result<SocketAddr, String> {

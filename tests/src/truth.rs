@@ -12,6 +12,9 @@ const KIND: usize = 4;
 const BLOCK: usize = 40;
 const INDEX: usize = 44;
 
+/// The lowest index of a repair symbol.
+const REPAIR: u16 = 0x8000;
+
 /// Symbols that a block has: source ones by their number, repair ones with the highest bit set.
 type Blocks = BTreeMap<u32, BTreeSet<u16>>;
 
@@ -51,19 +54,22 @@ impl Truth {
         self.streams.entry(stream).or_default().entry(block).or_default().insert(index);
     }
 
-    /// How many symbols each block lacks of the `symbols` that it needs, for those that lack any.
+    /// Which blocks cannot be restored of what passed, and how many source symbols each of them lacks; each block needs so
+    /// many `symbols`, of whichever sort.
     #[must_use]
     pub fn lacking(&self, stream: u64, symbols: impl Fn(u32) -> u16, blocks: u32) -> BTreeMap<u32, u16> {
-        let came = |block: u32| {
-            let came = self.streams.get(&stream).and_then(|stream| stream.get(&block)).map_or(0, BTreeSet::len);
-            u16::try_from(came).unwrap_or(u16::MAX)
+        let none = BTreeSet::new();
+        let lack = |block: u32| {
+            let came = self.streams.get(&stream).and_then(|stream| stream.get(&block)).unwrap_or(&none);
+            let sources = u16::try_from(came.range(..REPAIR).count()).unwrap_or(u16::MAX);
+            (came.len() < symbols(block).into()).then(|| (block, symbols(block) - sources))
         };
-        let lack = |block: u32| symbols(block).saturating_sub(came(block));
-        (0..blocks).map(|block| (block, lack(block))).filter(|(_, lack)| *lack > 0).collect()
+        (0..blocks).filter_map(lack).collect()
     }
 
     /// Whether what a receiver says is missing is exactly what did not pass: every block, in the code as in the numbers; and
-    /// the code asks for as many symbols as each lacks, rounded up, and at most 1/32 more to be short.
+    /// the code asks for as many symbols as source symbols that each lacks, rounded up, and at most 1/32 more to be short.
+    /// (Repair symbols are forgotten when a receiver ends; the code holds nevertheless.)
     ///
     /// # Errors
     /// What differs.
@@ -116,6 +122,7 @@ mod tests {
         damaged[70] ^= 1;
         truth.note(damaged);
         assert_eq!(truth.lacking(5, |_| 2, 4), [(1, 2), (3, 1)].into());
+        assert_eq!(truth.lacking(5, |_| 3, 3), [(0, 1), (1, 3), (2, 2)].into());
         assert_eq!(truth.lacking(6, |_| 2, 1), [(0, 2)].into());
         let said = |code: Option<String>, complete| Progress {
             stream: format!("{:016x}", 5),

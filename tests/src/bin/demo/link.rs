@@ -28,8 +28,9 @@ pub(crate) fn cross(place: &Place, pouches: &mut [Pouch]) -> Result<(), String> 
     for pouch in pouches {
         let started = Instant::now();
         run(link.send()?.args(["--rate", RATE]).arg(&pouch.folder))?;
-        let (file, arrived) = link.arrived(&pouch.name, PATIENCE)?;
-        pouch.arrived = file;
+        pouch.arrived = link.arrived(&pouch.name, PATIENCE)?;
+        let report = link.report_of(|report| report.arrived.iter().any(|one| one.pouch == pouch.name), PATIENCE)?;
+        let arrived = report.arrived.into_iter().rfind(|one| one.pouch == pouch.name).unwrap_or_default();
         let (length, lost, repaired) = (size(arrived.length), arrived.lost, arrived.repaired);
         let what = format!("{length} arrived; {lost} datagrams lost, {repaired} pieces repaired, 0 missing");
         done(&pouch.name, &what, started);
