@@ -5,12 +5,13 @@
 # make tools        what the other targets need; run by them
 # make bench-seal   how fast a registry is sealed on this machine
 # make bench-link   how fast and how surely a pouch crosses a one-way link; LIDI=folder of lidi's binaries to compare
+# make soak-link    pouches of chance over links of chance; TRANSFERS of them, 1000 by default, from SEED on
 # make advisories   known vulnerabilities in dependencies; needs the RustSec database from the network
 # make fuzz         hostile input without end; FUZZ_SECONDS for each target, 60 by default
 # make man          manual pages and shell completions into target/man and target/completions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hsm tools bench-seal bench-link advisories fuzz man
+.PHONY: help demo test test-hsm tools bench-seal bench-link soak-link advisories fuzz man
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -33,6 +34,9 @@ bench-seal: tools
 
 bench-link: tools
 	@tests/scripts/bench-link.sh
+
+soak-link: tools
+	@tests/scripts/soak-link.sh
 
 advisories: tools
 	@tests/scripts/advisories.sh
