@@ -13,7 +13,7 @@ use crate::datagram::{HEAD, UNTAGGED};
 pub use pouch_platform::net::NetError as LinkError;
 
 /// Bytes that a frame takes of an Ethernet wire besides its content: preamble 8, header 14, check sum 4, gap 12.
-const FRAME: usize = 38;
+pub(crate) const FRAME: usize = 38;
 
 /// Sends bursts of datagrams of equal size, one way.
 pub trait Transmit: Send {

@@ -9,6 +9,12 @@ use super::{Batch, Card, FRAME, LinkError, Losses, Receive, Transmit};
 /// Datagrams in one call: what the kernel cuts out of one message, so that a burst goes down to the card as a whole.
 const BURST: usize = 64;
 
+/// Bytes of the heads of IP and UDP.
+#[must_use]
+pub const fn head(address: &SocketAddr) -> usize {
+    if address.is_ipv4() { 20 + 8 } else { 40 + 8 }
+}
+
 /// Sends by UDP.
 #[derive(Debug)]
 pub struct UdpTransmit {
@@ -22,8 +28,7 @@ impl UdpTransmit {
     /// # Errors
     /// [`LinkError`] if there is none.
     pub fn open(to: &UdpTo) -> Result<Self, LinkError> {
-        let head = if to.address.is_ipv4() { 20 + 8 } else { 40 + 8 };
-        Ok(Self { sender: UdpSender::open(to)?, overhead: FRAME + head })
+        Ok(Self { sender: UdpSender::open(to)?, overhead: FRAME + head(&to.address) })
     }
 }
 

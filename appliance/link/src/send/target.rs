@@ -4,16 +4,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use pouch_platform::net::{EtherSender, EtherTo, Mac, UdpSender, UdpTo};
+use pouch_platform::net::UdpTo;
 use serde::{Deserialize, Serialize};
 
-use crate::lower::{LinkError, Transmit};
+use crate::lower::ethernet::EthernetTransmit;
+use crate::lower::udp::{self, UdpTransmit};
+use crate::lower::{FRAME, LinkError, Transmit};
 use crate::receive::listen::{Listen, ListenError};
 
-/// Bytes that a frame takes of an Ethernet wire besides its content: preamble 8, header 14, check sum 4, gap 12.
-const FRAME: usize = 38;
-/// The EtherType of the frames: the first that IEEE 802 sets aside for local experiments.
-const ETHERTYPE: u16 = 0x88b5;
 /// Where frames go if no address is said: to whoever is at the other end.
 const BROADCAST: [u8; 6] = [0xff; 6];
 
@@ -27,8 +25,7 @@ impl Target {
     #[must_use]
     pub fn sizes(&self, mtu: u16) -> (usize, usize) {
         let head = match &self.0 {
-            Listen::Udp { address, .. } if address.is_ipv4() => 20 + 8,
-            Listen::Udp { .. } => 40 + 8,
+            Listen::Udp { address, .. } => udp::head(address),
             Listen::Ethernet { .. } => 0,
         };
         (usize::from(mtu).saturating_sub(head), FRAME + head)
@@ -39,22 +36,17 @@ impl Target {
     /// # Errors
     /// [`LinkError`].
     pub fn open(&self, mtu: u16) -> Result<Box<dyn Transmit>, LinkError> {
-        let (most, overhead) = self.sizes(mtu);
-        match &self.0 {
+        let (most, _) = self.sizes(mtu);
+        Ok(match &self.0 {
             Listen::Udp { address, interface } => {
                 let to = UdpTo { interface: interface.clone(), ..UdpTo::neighbour(*address) };
-                let sender = UdpSender::open(&to)?;
-                let largest = most.min(sender.largest());
-                Ok(Box::new(Udp { sender, largest, overhead }))
+                Box::new(Capped { transmit: UdpTransmit::open(&to)?, most })
             }
             Listen::Ethernet { interface, to } => {
-                let mac = Mac(to.unwrap_or(BROADCAST));
-                let to = EtherTo { interface: interface.clone(), mac, ethertype: ETHERTYPE, direct: false };
-                let sender = EtherSender::open(&to)?;
-                let largest = most.min(sender.largest());
-                Ok(Box::new(Ethernet { sender, largest }))
+                let transmit = EthernetTransmit::open(interface, to.unwrap_or(BROADCAST), false)?;
+                Box::new(Capped { transmit, most })
             }
-        }
+        })
     }
 }
 
@@ -93,50 +85,27 @@ impl fmt::Display for Target {
     }
 }
 
-struct Udp {
-    sender: UdpSender,
-    largest: usize,
-    overhead: usize,
+/// A lane whose datagrams are no larger than the way takes, whatever this end's interface would take.
+struct Capped<T> {
+    transmit: T,
+    most: usize,
 }
 
-impl Transmit for Udp {
+impl<T: Transmit> Transmit for Capped<T> {
     fn largest(&self) -> usize {
-        self.largest
+        self.most.min(self.transmit.largest())
     }
 
     fn overhead(&self) -> usize {
-        self.overhead
+        self.transmit.overhead()
     }
 
     fn burst(&self) -> usize {
-        self.sender.burst(self.largest)
+        self.transmit.burst()
     }
 
     fn send(&mut self, datagrams: &[u8], size: usize) -> Result<(), LinkError> {
-        self.sender.send(datagrams, size)
-    }
-}
-
-struct Ethernet {
-    sender: EtherSender,
-    largest: usize,
-}
-
-impl Transmit for Ethernet {
-    fn largest(&self) -> usize {
-        self.largest
-    }
-
-    fn overhead(&self) -> usize {
-        FRAME
-    }
-
-    fn burst(&self) -> usize {
-        self.sender.burst()
-    }
-
-    fn send(&mut self, datagrams: &[u8], size: usize) -> Result<(), LinkError> {
-        self.sender.send(datagrams, size)
+        self.transmit.send(datagrams, size)
     }
 }
 
