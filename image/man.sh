@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(pouch-seal pouch-import pouch-ceremony pouch-link)
-binaries=(pouch-seal pouch-import pouch-ceremony pouch-receive)
+binaries=(pouch-seal pouch-import pouch-ceremony pouch-send pouch-receive)
 cargo build --quiet --release --locked "${packages[@]/#/-p}" --bins
 mkdir -p target/man target/completions
 for binary in "${binaries[@]}"; do

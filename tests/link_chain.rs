@@ -125,14 +125,18 @@ fn a_registry_crosses_a_bad_link_and_every_row_is_there() {
     for _ in 0..4 {
         if let Outcome::Incomplete(said) = chain.link.outcome(&pouch, PATIENCE).unwrap() {
             let code = said.missing.expect("a code");
-            run(chain.link.send().unwrap().args(["--rate", "100M", "--only", &code]).args(REPAIR).arg(&folder)).unwrap();
+            run(chain.link.send().unwrap().args(["--rate", "100M", "--only", &code]).args(REPAIR).arg(&folder))
+                .unwrap();
         }
     }
     chain.link.arrived(&pouch, PATIENCE).unwrap();
     let counts = chain.link.counts().unwrap();
     assert!(counts["cut"].as_u64().is_some_and(|cut| cut > datagrams / 2), "{counts}");
     let admitted = |report: &pouch_link::receive::report::Report| {
-        report.arrived.iter().any(|one| one.pouch == pouch && one.import.as_ref().is_some_and(|import| import.code == 0))
+        report
+            .arrived
+            .iter()
+            .any(|one| one.pouch == pouch && one.import.as_ref().is_some_and(|import| import.code == 0))
     };
     chain.link.report_of(admitted, PATIENCE).unwrap();
     let content = chain.server.content().unwrap();

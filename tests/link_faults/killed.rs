@@ -21,7 +21,8 @@ fn killed_at_half_it_goes_on_where_it_was() {
     ground.link.kill_receiver();
     let ground = ground.receiving(&[]);
     // What it had is verified in the background; blocks of the window that was under way may come again.
-    let report = ground.link.report_of(|report| report.streams.iter().any(|s| s.complete + 2 * WINDOW >= before), PATIENCE);
+    let report =
+        ground.link.report_of(|report| report.streams.iter().any(|s| s.complete + 2 * WINDOW >= before), PATIENCE);
     let report = report.unwrap();
     assert_eq!(report.streams[0].flawed, 0, "{report:?}");
     assert!(sending.wait().unwrap().success());

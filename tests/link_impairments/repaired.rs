@@ -50,9 +50,9 @@ fn wrong_bytes_under_a_right_checksum_never_arrive() {
 fn two_pouches_at_once_both_arrive() {
     let ground = Ground::new(&["--seed", "3", "--loss", "2%"]);
     let freights = [ground.freight(1, SIZE), ground.freight(2, SIZE)];
-    let sending = freights.each_ref().map(|freight| {
-        ground.link.send().unwrap().args(["--rate", "100M"]).arg(&freight.folder).spawn().unwrap()
-    });
+    let sending = freights
+        .each_ref()
+        .map(|freight| ground.link.send().unwrap().args(["--rate", "100M"]).arg(&freight.folder).spawn().unwrap());
     for mut sender in sending {
         assert!(sender.wait().unwrap().success());
     }

@@ -30,7 +30,8 @@ impl Plan {
         let scale = 1_usize << random.below(13);
         let bytes = 512 * scale + random.index(1024 * scale);
         let repair = ["0%", "1%", "6.25%", "6.25%", "12.5%", "25%"];
-        let pick = |random: &mut Random, of: &[&str]| of.get(random.index(of.len())).map_or("", |word| *word).to_owned();
+        let pick =
+            |random: &mut Random, of: &[&str]| of.get(random.index(of.len())).map_or("", |word| *word).to_owned();
         let mut sender = vec!["--repair".to_owned(), pick(&mut random, &repair)];
         sender.extend(["--interleave".to_owned(), pick(&mut random, &["1", "2", "4", "64"])]);
         sender.extend(["--rounds".to_owned(), pick(&mut random, &["1", "1", "2"])]);

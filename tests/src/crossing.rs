@@ -99,7 +99,6 @@ impl Crossing {
         Ok(())
     }
 
-
     /// Starts the receiver; what it says goes to `receive.log` in the folder.
     ///
     /// # Errors

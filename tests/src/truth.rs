@@ -42,7 +42,8 @@ impl Truth {
     fn note(&mut self, datagram: Vec<u8>) {
         let mut sealed = datagram.clone();
         wire::seal(&mut sealed);
-        let (Some(stream), Some(place)) = (wire::number(&datagram, wire::STREAM), wire::number(&datagram, BLOCK)) else {
+        let (Some(stream), Some(place)) = (wire::number(&datagram, wire::STREAM), wire::number(&datagram, BLOCK))
+        else {
             return;
         };
         if sealed != datagram || datagram.get(KIND) != Some(&2) {
@@ -82,7 +83,8 @@ impl Truth {
         let asked: BTreeMap<u32, u16> = gaps.iter().collect();
         let differs = if hint != StreamHint::of(stream) {
             "the code is of another stream"
-        } else if (said.blocks - said.complete) as usize != lacking.len() || said.lost_blocks as usize != lacking.len() {
+        } else if (said.blocks - said.complete) as usize != lacking.len() || said.lost_blocks as usize != lacking.len()
+        {
             "another number of blocks is missing"
         } else if exact.iter().any(|(block, need)| asked.get(&block).is_none_or(|asked| *asked < need)) {
             "the code asks for too little"

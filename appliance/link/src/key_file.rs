@@ -1,6 +1,6 @@
 //! The file of the link key: 64 hexadecimal digits, which nobody else may read.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -52,11 +52,14 @@ pub enum KeyFileError {
 /// [`KeyFileError`]; no error shows anything of the content.
 pub fn read(path: &Path) -> Result<LinkKey, KeyFileError> {
     let failed = |source| KeyFileError::Read { path: path.to_owned(), source };
+    let regular = |metadata: Metadata| match metadata.is_file() {
+        true => Ok(metadata),
+        false => Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))),
+    };
+    // Before it is opened too: who opens a pipe waits for somebody to write into it.
+    regular(std::fs::metadata(path).map_err(failed)?)?;
     let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
-    }
+    let metadata = regular(file.metadata().map_err(failed)?)?;
     let (owner, mode, user) = (metadata.uid(), metadata.mode() & 0o7777, pouch_platform::effective_uid());
     if mode & 0o7177 != 0 || (owner != user && owner != 0) {
         return Err(KeyFileError::Open { path: path.to_owned(), owner, mode, user });
@@ -116,5 +119,9 @@ mod tests {
             assert!(matches!(error, KeyFileError::Content { .. }) && !error.to_string().contains("000"), "{error}");
         }
         assert!(matches!(read(Path::new("/dev/null")), Err(KeyFileError::Read { .. })));
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(matches!(read(&pipe), Err(KeyFileError::Read { .. })), "nobody is waited for");
     }
 }

@@ -203,6 +203,9 @@ fn nothing_is_opened_with_a_wrong_key_or_setting() {
         assert_eq!(said_of(place.command(&["--link-key", key.to_str().unwrap()])).code, 78);
         let refused = said(&["run", "--listen", "udp:127.0.0.1:4100", "--user", "no-such-user"]);
         assert!(refused.code == 78 && refused.err.contains("error[CONFIG-USER]"), "{}", refused.err);
+        let new = place.folder.path().join("new");
+        let refused = said(&["run", "--listen", "udp:127.0.0.1:4100", "--quarantine", new.to_str().unwrap()]);
+        assert!(refused.err.contains("name a user to become") && !new.exists(), "{}", refused.err);
     }
     for (more, code, says) in [
         (&["--share", "0"][..], 78, "limits.share is 0; it must be from 1 to 100"),
@@ -216,6 +219,6 @@ fn nothing_is_opened_with_a_wrong_key_or_setting() {
     }
     let bare = said(&["run"]);
     assert!(bare.code == 78 && bare.err.contains("no lane is configured"), "{}", bare.err);
-    let nowhere = said(&["run", "--listen", "udp:127.0.0.1:4100", "--quarantine", "/nowhere/q"]);
+    let nowhere = said(&["run", "--listen", "udp:127.0.0.1:4100", "--quarantine", "/nowhere/q", "--user", "nobody"]);
     assert!(nowhere.code == 66 && nowhere.err.contains("create its parent"), "{}", nowhere.err);
 }

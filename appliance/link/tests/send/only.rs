@@ -79,3 +79,46 @@ fn only_that_goes() {
     let share = (256 - u16::try_from(share).unwrap()..256).map(|index| (5, REPAIR | index));
     assert!(sent.into_iter().eq(few.chain(all).chain(share)));
 }
+
+/// A receiver that has got all but `lacks` of each of a window's blocks, and codes over a way that loses every fourth.
+fn codes_until_whole(lacks: u16) -> usize {
+    let layout = *only(&[(0, 4)]).layout();
+    let source = layout.shape().source();
+    // By index, repair behind the sources.
+    let mut blocks = vec![vec![true; usize::from(source) + 256]; 64];
+    for block in &mut blocks {
+        block[300..300 + usize::from(lacks)].fill(false);
+        block[usize::from(source)..].fill(false);
+    }
+    let mut noise = crate::pouch::noise(1 << 22, u64::from(lacks)).into_iter();
+    for code in 1..20 {
+        let needs = blocks.iter().map(|block| {
+            let there = |part: &[bool]| u16::try_from(part.iter().filter(|there| **there).count()).unwrap();
+            let (sources, repair) = block.split_at(source.into());
+            // A code counts on no repair symbol: they are gone if the receiver ends before it comes back.
+            let lacks = source - there(sources);
+            if there(repair) >= lacks { 0 } else { lacks }
+        });
+        let gaps = Gaps::new((0..).zip(needs));
+        if gaps.is_empty() {
+            return code - 1;
+        }
+        let plan = Plan::only(LENGTH, &SETTINGS, &gaps).unwrap();
+        for number in 0..plan.blocks() {
+            let parcel = plan.parcel(number, 1).unwrap();
+            let repair = (parcel.first..).take(parcel.repair.into()).map(|index| source + index % 256);
+            for index in parcel.sources.chain(repair) {
+                blocks[parcel.block.number as usize][usize::from(index)] |= noise.next().unwrap() >= 64;
+            }
+        }
+    }
+    usize::MAX
+}
+
+#[test]
+fn codes_come_to_an_end_also_when_the_way_goes_on_losing() {
+    for lacks in [3, 40, 120, 180] {
+        let codes = codes_until_whole(lacks);
+        assert!(codes <= 6, "{lacks}: {codes} codes");
+    }
+}

@@ -66,7 +66,8 @@ pub(crate) fn stream(error: StreamError) -> Failure {
 /// A plan that cannot be.
 pub(crate) fn plan(error: PlanError) -> Failure {
     match error {
-        PlanError::Block { .. } => Failure::new("LINK-CODE", Exit::Usage, error).hint("the code is of another pouch"),
+        PlanError::Block { .. } => Failure::new("LINK-CODE", Exit::Usage, error)
+            .hint("nothing was sent; the code is of another pouch, or of this one when it was sent with another --mtu"),
         PlanError::Nothing => Failure::new("LINK-CODE", Exit::Usage, error).hint("the receiver lacks nothing"),
         _ => Failure::new("CONFIG-VALUE", Exit::Config, error).hint("nothing was sent; correct --mtu or --interleave"),
     }

@@ -20,7 +20,11 @@ pub(crate) fn run(cli: &Cli, arguments: &MissingArgs, output: &Output) -> Result
     }
     output.rows(&found, || found.iter().map(|one| shown::text(one, arguments.qr)).collect())?;
     if found.is_empty() {
-        output.note(format!("nothing is missing; {} streams are under way", report.streams.len()));
+        output.note(match report.streams.len() {
+            0 => "nothing is missing".to_owned(),
+            1 => "nothing is known to be missing yet: 1 stream is under way".to_owned(),
+            more => format!("nothing is known to be missing yet: {more} streams are under way"),
+        });
         return Ok(Exit::Done);
     }
     Ok(Exit::Findings)

@@ -10,7 +10,7 @@ use pouch_console::{Exit, Failure, Output};
 use pouch_link::key_file;
 use pouch_link::receive::config::Config;
 use pouch_link::receive::{self, Lane};
-use pouch_platform::confine::{Calls, Confined, Confinement};
+use pouch_platform::confine::{Calls, ConfineError, Confined, Confinement};
 use pouch_platform::handover::Handover;
 use pouch_platform::{Dir, Notifier, stop_asked};
 
@@ -77,10 +77,11 @@ fn configured(cli: &Cli, arguments: &RunArgs) -> Result<Config, Failure> {
 
 /// User and group to become, if this is root.
 fn user(config: &Config) -> Result<Option<(u32, u32)>, Failure> {
-    let Some(name) = &config.user else { return Ok(None) };
     if pouch_platform::effective_uid() != 0 {
         return Ok(None);
     }
+    // Before anything is made that would then belong to root.
+    let name = config.user.as_ref().ok_or_else(|| explain::confine(&ConfineError::StaysRoot))?;
     let found = pouch_platform::user(name).map_err(process)?;
     found.map(Some).ok_or_else(|| {
         Failure::new("CONFIG-USER", Exit::Config, format!("there is no user \"{name}\""))
