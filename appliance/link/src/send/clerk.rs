@@ -66,6 +66,8 @@ pub struct Clerk {
     /// Names that are no pouches, said once.
     foreign: BTreeSet<String>,
     unreadable: Option<Alarm>,
+    /// That it cannot be written down what was sent.
+    unsaved: Option<Alarm>,
     since: Timestamp,
     failures: u64,
 }
@@ -90,6 +92,7 @@ impl Clerk {
             failed: BTreeMap::new(),
             foreign: BTreeSet::new(),
             unreadable: None,
+            unsaved: None,
             since: Timestamp::now(),
             failures: 0,
         })
@@ -103,6 +106,7 @@ impl Clerk {
 
     /// Looks into the spool, and says which pouches to start now.
     pub fn poll(&mut self) -> Vec<Start> {
+        drop(self.save());
         match self.list() {
             Ok(found) => {
                 self.unreadable = None;
@@ -162,6 +166,7 @@ impl Clerk {
         }
         self.waiting.retain(|pouch| found.contains(pouch));
         self.failed.retain(|pouch, _| found.contains(pouch));
+        self.log.forget(|name| name.parse().is_ok_and(|pouch: PouchId| found.contains(&pouch)));
         let now = Timestamp::now();
         let new = found.into_iter().filter(|pouch| {
             let later = self.failed.get(pouch).is_some_and(|(again, _)| now < *again);
@@ -191,20 +196,37 @@ impl Clerk {
     }
 
     /// A pouch is not under way any more.
-    ///
-    /// # Errors
-    /// [`SentError`] if it cannot be written down that it was sent.
-    pub fn ended(&mut self, ended: &Ended) -> Result<(), SentError> {
+    pub fn ended(&mut self, ended: &Ended) {
         let stream = ended.outgoing.stream();
         let (pouch, name) = (stream.pouch.clone(), format!("{:016x}", ended.outgoing.id()));
         self.active.remove(&pouch);
         if let Some(error) = &ended.error {
             self.fail(pouch, error);
-            return Ok(());
+            return;
         }
         tracing::info!(pouch = %pouch, stream = name, datagrams = ended.sent.datagrams, "sent");
         let at = Timestamp::now();
-        self.log.push(Entry { pouch: pouch.to_string(), manifest: stream.manifest, stream: name, at })
+        self.log.push(Entry { pouch: pouch.to_string(), manifest: stream.manifest, stream: name, at });
+        drop(self.save());
+    }
+
+    /// Writes down what was sent. While that fails it is an alarm and tried again at each look into the spool: a sender that
+    /// ended would only send the same once more.
+    ///
+    /// # Errors
+    /// [`SentError`].
+    pub fn save(&mut self) -> Result<(), SentError> {
+        let saved = self.log.save();
+        match (&saved, &self.unsaved) {
+            (Ok(()), _) => self.unsaved = None,
+            (Err(_), Some(_)) => {}
+            (Err(error), None) => {
+                let text = format!("what was sent cannot be written down, a restart would send it again: {error}");
+                tracing::error!(rule = "LINK-STATE", %error, "what was sent cannot be written down");
+                self.unsaved = Some(Alarm { id: "LINK-STATE".to_owned(), text, since: Timestamp::now() });
+            }
+        }
+        saved
     }
 
     fn fail(&mut self, pouch: PouchId, error: &dyn std::error::Error) {
@@ -228,7 +250,8 @@ impl Clerk {
             let text = format!("{} fails; look at the cable and the interface", lane.name);
             Some(Alarm { id: "LINK-LANE".to_owned(), text, since })
         };
-        let alarms = self.unreadable.iter().chain(self.failed.values().map(|(_, alarm)| alarm)).cloned();
+        let alarms =
+            self.unreadable.iter().chain(&self.unsaved).chain(self.failed.values().map(|(_, alarm)| alarm)).cloned();
         let lane = |lane: &LaneState| Lane {
             to: lane.name.clone(),
             works: lane.down.is_none(),
@@ -243,6 +266,7 @@ impl Clerk {
             symbols: progress.symbols,
             sent: progress.sent.symbols,
             weight: progress.weight,
+            remaining: progress.remaining().map(|time| time.as_secs()),
         };
         let sent = |entry: &Entry| Sent { pouch: entry.pouch.clone(), stream: entry.stream.clone(), at: entry.at };
         Report {

@@ -3,6 +3,7 @@
 //! A turn is about [`TURN`] of the link's time, shared by weight: deficit round robin in bits on the wire (Shreedhar and
 //! Varghese, 1995). It never waits for an answer, for there is none.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,18 @@ pub struct Progress {
     pub sent: Sent,
     /// Its weight.
     pub weight: u32,
+    /// For how long it has been under way.
+    pub took: Duration,
+}
+
+impl Progress {
+    /// How long the rest takes, if it goes on as before; unknown before anything was sent.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        let rest = self.symbols.saturating_sub(self.sent.symbols);
+        let nanos = self.took.as_nanos() * u128::from(rest) / u128::from(NonZero::new(self.sent.symbols)?.get());
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
 }
 
 /// What was sent since the start.
@@ -135,6 +148,7 @@ impl<C: Clock> Engine<C> {
     /// How far each pouch is.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
+        let now = self.clock.now();
         let progress = |session: &Session| {
             let plan = session.outgoing().plan();
             Progress {
@@ -145,6 +159,7 @@ impl<C: Clock> Engine<C> {
                 symbols: plan.symbols() * u64::from(plan.rounds()),
                 sent: session.sent,
                 weight: session.weight,
+                took: now.saturating_sub(session.since),
             }
         };
         self.sessions.iter().map(progress).collect()

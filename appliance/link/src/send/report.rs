@@ -67,6 +67,8 @@ pub struct Sending {
     pub sent: u64,
     /// Its weight.
     pub weight: u32,
+    /// Seconds that the rest takes, if it goes on as before; null before anything was sent.
+    pub remaining: Option<u64>,
 }
 
 /// A pouch that was sent.

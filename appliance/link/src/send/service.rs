@@ -95,7 +95,7 @@ fn watch(clerk: &mut Clerk, notes: &Receiver<Note>, starts: &Sender<(Vec<Start>,
     loop {
         match notes.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(Note::Ended(ended)) => {
-                clerk.ended(&ended)?;
+                clerk.ended(&ended);
                 // The next one need not wait for its second.
                 due = Instant::now();
             }
@@ -110,7 +110,7 @@ fn watch(clerk: &mut Clerk, notes: &Receiver<Note>, starts: &Sender<(Vec<Start>,
                 let new = clerk.poll();
                 drop(starts.send((new, clerk.waiting() as u64)));
             }
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return Ok(clerk.save()?),
         }
     }
 }

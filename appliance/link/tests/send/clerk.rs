@@ -40,7 +40,7 @@ fn a_new_pouch_is_sent_once_also_over_a_restart() {
     let starts = clerk.poll();
     assert_eq!(names(&starts), ["land-000041"]);
     assert!(clerk.poll().is_empty(), "it is under way");
-    clerk.ended(&send(&starts[0].0)).unwrap();
+    clerk.ended(&send(&starts[0].0));
     assert!(clerk.poll().is_empty());
     drop(clerk);
     let mut clerk = Clerk::open(config.clone(), 1472).unwrap();
@@ -69,7 +69,7 @@ fn one_of_a_registry_at_a_time_the_heavy_first_and_the_urgent_beyond_the_limit()
     assert_eq!((names(&urgent), urgent[0].1), (vec!["urgent-000001".to_owned()], 100));
     assert_eq!(clerk.waiting(), 2);
     for (outgoing, _) in starts.iter().chain(&urgent) {
-        clerk.ended(&send(outgoing)).unwrap();
+        clerk.ended(&send(outgoing));
     }
     assert_eq!(names(&clerk.poll()), ["a-000002", "c-000001"]);
 }
@@ -95,10 +95,32 @@ fn what_vanishes_and_what_is_foreign_is_said_and_holds_up_nothing() {
     let ended = send(&starts[0].0);
     assert!(ended.error.as_ref().unwrap().to_string().contains("vanished"), "{ended:?}");
     fs::remove_dir_all(&second).unwrap();
-    clerk.ended(&ended).unwrap();
+    clerk.ended(&ended);
     assert!(clerk.poll().is_empty());
     let report = clerk.report(&Snapshot::default());
     assert_eq!((report.failed, report.waiting.len(), report.sent.len()), (3, 0, 0));
     make(&config.spool, "land-000042", &[1000]);
     assert_eq!(names(&clerk.poll()), ["land-000042"]);
+}
+
+#[test]
+fn a_state_directory_that_takes_nothing_is_an_alarm_and_nothing_is_sent_twice() {
+    let home = tempfile::tempdir().unwrap();
+    let config = config(home.path());
+    let mut clerk = Clerk::open(config.clone(), 1472).unwrap();
+    make(&config.spool, "land-000041", &[1000]);
+    let starts = clerk.poll();
+    // A directory cannot be replaced by a file.
+    fs::create_dir(config.state.join("sent.json")).unwrap();
+    clerk.ended(&send(&starts[0].0));
+    make(&config.spool, "land-000042", &[1000]);
+    assert_eq!(names(&clerk.poll()), ["land-000042"], "the others go on");
+    let alarms = clerk.report(&Snapshot::default()).alarms;
+    assert!(alarms.len() == 1 && alarms[0].id == "LINK-STATE", "{alarms:?}");
+    clerk.save().unwrap_err();
+    fs::remove_dir(config.state.join("sent.json")).unwrap();
+    clerk.poll();
+    assert!(clerk.report(&Snapshot::default()).alarms.is_empty());
+    drop(clerk);
+    assert_eq!(names(&Clerk::open(config, 1472).unwrap().poll()), ["land-000042"]);
 }

@@ -1,6 +1,8 @@
 //! How the service is.
 
-use pouch_console::{Exit, Failure, Output, escape, table};
+use std::time::Duration;
+
+use pouch_console::{Exit, Failure, Output, duration, escape, table};
 use pouch_link::send::report::{Report, Sending};
 
 use super::line;
@@ -31,10 +33,11 @@ fn text(report: &Report) -> String {
         let row = |sending: &Sending| {
             let percent = u128::from(sending.sent) * 100 / u128::from(sending.symbols.max(1));
             let round = format!("{} of {}", sending.round, sending.rounds);
-            [sending.pouch.clone(), round, format!("{percent} %"), sending.weight.to_string()]
+            let to_go = sending.remaining.map_or("-".to_owned(), |left| duration(Duration::from_secs(left)));
+            [sending.pouch.clone(), round, format!("{percent} %"), to_go, sending.weight.to_string()]
         };
         let rows: Vec<_> = report.sending.iter().map(row).collect();
-        text += &format!("\n{}", table(["sending", "round", "sent", "weight"], &rows));
+        text += &format!("\n{}", table(["sending", "round", "sent", "to go", "weight"], &rows));
     }
     for alarm in &report.alarms {
         text += &format!("\n{}: {} (since {})", alarm.id, escape(&alarm.text), alarm.since);
