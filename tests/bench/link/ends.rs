@@ -2,8 +2,9 @@
 
 use crate::data::Data;
 use acceptance::netns::{End, RECEIVER, Wire};
-use acceptance::process::{binary, command, run, show};
-use serde_json::Value;
+use acceptance::process::{binary, command, is_root, run, show};
+use jiff::Timestamp;
+use pouch_link::receive::report::{Report, State};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +16,9 @@ pub(crate) const PORT: u16 = 4600;
 pub(crate) const RELAY: u16 = 4700;
 /// How long a receiver may take to write what it has after the sender has ended.
 pub(crate) const SETTLE: Duration = Duration::from_secs(20);
+
+/// After so long a receiver that says that something is missing is believed: it waits a second for what comes late.
+const SURE: Duration = Duration::from_secs(2);
 
 /// What a process took: seconds of processor, and most MiB resident.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,18 +98,20 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Starts it and waits until it listens.
+    /// Starts it, as nobody where that can be, and waits until it receives.
     pub(crate) fn start(wire: &Wire, quarantine: &Path) -> Result<Self, String> {
-        fs::create_dir_all(quarantine).map_err(|error| format!("{}: {error}", quarantine.display()))?;
-        let _ = fs::remove_file(quarantine.join("status.json"));
+        let begun = Timestamp::now();
         let mut receive = wire.at(End::Receiver, binary("pouch-receive")?);
         receive.args(["run", "--listen", &format!("udp:{RECEIVER}:{PORT}"), "--quarantine"]).arg(quarantine);
+        if is_root() {
+            receive.args(["--user", "nobody"]);
+        }
         let running = Running::start(&mut receive, &quarantine.with_extension("log"))?;
         let mut receiver = Self { running, quarantine: quarantine.to_owned() };
         let started = Instant::now();
-        while receiver.status().is_err() {
+        while !receiver.report().is_ok_and(|report| report.since >= begun) {
             if !receiver.running.lives() || started.elapsed() > Duration::from_secs(10) {
-                return Err(format!("pouch-receive does not listen: {}", receiver.running.said()));
+                return Err(format!("pouch-receive does not receive: {}", receiver.running.said()));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -113,24 +119,28 @@ impl Receiver {
     }
 
     /// What it says of itself.
-    pub(crate) fn status(&self) -> Result<Value, String> {
+    pub(crate) fn report(&self) -> Result<Report, String> {
         let text = fs::read_to_string(self.quarantine.join("status.json")).map_err(|error| error.to_string())?;
         serde_json::from_str(&text).map_err(|error| error.to_string())
     }
 
-    /// A number in its status.
-    pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
-        self.status().ok()?.pointer(pointer)?.as_f64()
-    }
-
-    /// The file that has arrived, within `patience`.
+    /// The file that has arrived, within `patience`; none as soon as the receiver says that something is missing.
     pub(crate) fn arrived(&mut self, patience: Duration) -> Option<PathBuf> {
-        let deadline = Instant::now() + patience;
+        let (deadline, called) = (Instant::now() + patience, Timestamp::now());
+        let mut look = Instant::now() + SURE;
         loop {
             let entries = fs::read_dir(self.quarantine.join("arrived")).into_iter().flatten().flatten();
             let tar = entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "tar"));
             if tar.is_some() || Instant::now() > deadline || !self.running.lives() {
                 return tar;
+            }
+            if Instant::now() > look {
+                look = Instant::now() + Duration::from_millis(200);
+                let lacks = |report: &Report| report.streams.iter().any(|one| one.state == State::Incomplete);
+                let late = |report: &Report| report.updated.duration_since(called).as_secs_f64() > SURE.as_secs_f64();
+                if self.report().is_ok_and(|report| late(&report) && lacks(&report)) {
+                    return None;
+                }
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -150,6 +160,8 @@ pub(crate) struct Transfer {
     pub(crate) send: Usage,
     pub(crate) receive: Usage,
     pub(crate) right: bool,
+    /// Share of the processors that others had meanwhile.
+    pub(crate) others: f64,
 }
 
 /// Carries the data once with `pouch-send` and `pouch-receive`.
@@ -158,17 +170,42 @@ pub(crate) fn transfer(wire: &Wire, data: &Data, folder: &Path, words: &[&str]) 
     let mut receiver = Receiver::start(wire, &quarantine.path().join("quarantine"))?;
     let before = receiver.running.usage()?;
     let mut send = sender(wire, data, &format!("udp:{RECEIVER}:{PORT}"), words)?;
-    let started = Instant::now();
+    let (started, clock) = (Instant::now(), Processors::now()?);
     let (status, sent) = timed(&mut send, &quarantine.path().join("send.log"))?;
     let tar = receiver.arrived(SETTLE);
     let seconds = started.elapsed().as_secs_f64();
     let after = receiver.running.usage()?;
+    let receive = Usage { cpu: after.cpu - before.cpu, memory: after.memory };
+    let others = clock.others(sent.cpu + receive.cpu)?;
     let right = match &tar {
         Some(tar) => status && data.is_in(tar)?,
         None => false,
     };
-    let receive = Usage { cpu: after.cpu - before.cpu, memory: after.memory };
-    Ok(Transfer { seconds, send: sent, receive, right })
+    Ok(Transfer { seconds, send: sent, receive, right, others })
+}
+
+/// What all processors together did, in hundredths of a second.
+pub(crate) struct Processors {
+    busy: f64,
+    all: f64,
+}
+
+impl Processors {
+    pub(crate) fn now() -> Result<Self, String> {
+        let text = fs::read_to_string("/proc/stat").map_err(|error| error.to_string())?;
+        // user nice system idle iowait irq softirq steal: what follows is counted in these.
+        let words = text.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+        let times: Vec<f64> = words.filter_map(|word| word.parse().ok()).collect();
+        let [.., idle, waiting, _, _, _] = times[..] else { return Err(format!("/proc/stat says {text:?}")) };
+        let all = times.iter().sum();
+        Ok(Self { busy: all - idle - waiting, all })
+    }
+
+    /// The share that had since neither been idle nor gone to us, who took so many seconds.
+    pub(crate) fn others(&self, ours: f64) -> Result<f64, String> {
+        let now = Self::now()?;
+        Ok(((now.busy - self.busy - ours * 100.0) / (now.all - self.all)).max(0.0))
+    }
 }
 
 /// Runs a command to its end under GNU time. Says whether it ended well, and what it took with its children.

@@ -5,6 +5,8 @@ use crate::ends::{PORT, RELAY, Receiver, Running, SETTLE, sender, timed};
 use crate::target::Target;
 use acceptance::netns::{End, RECEIVER, Wire};
 use acceptance::process::binary;
+use jiff::Timestamp;
+use pouch_carry::resume::{BlockRecord, BlockState};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -105,25 +107,26 @@ impl Faults<'_> {
         let to = format!("udp:{RECEIVER}:{PORT}");
         let mut send = sender(self.wire, self.data, &to, &["--rate", RATE, "--rounds", "2"])?;
         let mut sending = Running::start(&mut send, &self.folder.join("send.log"))?;
-        let complete = "/streams/0/complete";
-        let mut before = 0.0;
         let started = Instant::now();
-        while started.elapsed() < Duration::from_secs(120) {
-            before = receiver.number(complete).unwrap_or(0.0);
-            if before >= receiver.number("/streams/0/blocks").unwrap_or(f64::MAX) / 2.0 {
-                break;
+        let before = loop {
+            // A report that is this new tells how it is now, and not how it was a second ago.
+            let report = receiver.report()?;
+            let fresh = Timestamp::now().duration_since(report.updated).as_secs_f64() < 0.05;
+            match report.streams.first() {
+                Some(stream) if fresh && stream.complete >= stream.blocks / 2 => break stream.complete,
+                _ if started.elapsed() > Duration::from_secs(120) => return Err("it never comes to 50 %".into()),
+                _ => std::thread::sleep(Duration::from_millis(10)),
             }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        };
         receiver.running.child.kill().map_err(|error| error.to_string())?;
         let _ = receiver.running.child.wait();
+        let after = recorded(&receiver.quarantine)?;
         let mut receiver = Receiver::start(self.wire, &receiver.quarantine)?;
-        let after = receiver.number(complete).unwrap_or(0.0);
         let sent = sending.child.wait().map_err(|error| error.to_string())?;
         if !sent.success() || !self.right(&mut receiver)? {
             return Err(format!("the next round did not complete it: {}", receiver.running.said()));
         }
-        Ok((before - after).max(0.0))
+        Ok(f64::from(before.saturating_sub(after)))
     }
 
     /// Datagrams that the code has sent again, over those that the cut has taken.
@@ -143,9 +146,8 @@ impl Faults<'_> {
     fn code(receiver: &Receiver) -> Result<String, String> {
         let deadline = Instant::now() + SETTLE;
         while Instant::now() < deadline {
-            let status = receiver.status()?;
-            if let Some(code) = status.pointer("/streams/0/missing").and_then(Value::as_str) {
-                return Ok(code.to_owned());
+            if let Some(code) = receiver.report()?.streams.into_iter().find_map(|stream| stream.missing) {
+                return Ok(code);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -176,8 +178,7 @@ impl Faults<'_> {
         self.send(&[], &["--loss", "30%", "--quiet", "100ms"])?;
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(10) {
-            let alarm = receiver.status().ok().and_then(|status| Some(status.get("alarms")?.as_array()?.is_empty()))
-                == Some(false);
+            let alarm = receiver.report().is_ok_and(|report| !report.alarms.is_empty());
             let metrics = fs::read_to_string(receiver.quarantine.join("metrics.prom")).unwrap_or_default();
             let metric = metrics
                 .lines()
@@ -189,6 +190,20 @@ impl Faults<'_> {
         }
         Err(format!("nothing is said: {}", receiver.running.said()))
     }
+}
+
+/// Blocks that the records in a quarantine say are complete.
+fn recorded(quarantine: &Path) -> Result<u32, String> {
+    let mut complete = 0;
+    let streams = fs::read_dir(quarantine.join("streams")).map_err(|error| error.to_string())?;
+    for stream in streams.flatten() {
+        let records = fs::read(stream.path().join("blocks")).map_err(|error| error.to_string())?;
+        let records = records
+            .chunks(BlockRecord::BYTES)
+            .filter_map(|bytes| BlockRecord::from_bytes(bytes.try_into().ok()?).ok()?);
+        complete += records.filter(|record| record.state == BlockState::Complete).count();
+    }
+    u32::try_from(complete).map_err(|error| error.to_string())
 }
 
 /// The figure, or none and the reason.

@@ -1,7 +1,7 @@
 //! lidi, the diode software of ANSSI, as the peer: `LIDI` names the folder of its binaries (2.x). It carries one file with the
 //! same contents; both of its programs count on each side.
 
-use crate::ends::{PORT, Running, SETTLE, Transfer, Usage};
+use crate::ends::{PORT, Processors, Running, SETTLE, Transfer, Usage};
 use acceptance::netns::{End, RECEIVER, Wire};
 use acceptance::process::{command, run};
 use std::fs;
@@ -45,22 +45,19 @@ impl Lidi {
         let send = Running::start(&mut send, &log("send"))?;
         std::thread::sleep(Duration::from_millis(500));
 
-        let started = Instant::now();
+        let (started, clock) = (Instant::now(), Processors::now()?);
         let mut read = at(End::Sender, "diode-send-file");
         let (_, read) = crate::ends::timed(read.args(["--to-tcp", LOCAL]).arg(file), &log("send-file"))?;
         let size = fs::metadata(file).map_err(|error| error.to_string())?.len();
         let whole = whole(&out, size);
         let seconds = started.elapsed().as_secs_f64();
+        let (send, receive) = (both(send.usage()?, read), both(receive.usage()?, write.usage()?));
+        let others = clock.others(send.cpu + receive.cpu)?;
         let right = match &whole {
             Some(path) => run(command("cmp", "TERM").args([path.as_path(), file])).is_ok(),
             None => false,
         };
-        Ok(Transfer {
-            seconds,
-            send: both(send.usage()?, read),
-            receive: both(receive.usage()?, write.usage()?),
-            right,
-        })
+        Ok(Transfer { seconds, send, receive, right, others })
     }
 
     fn address(&self, side: &str) -> Vec<String> {
