@@ -90,22 +90,24 @@ impl Head {
     #[must_use]
     pub fn to_bytes(&self, payload: u16) -> [u8; UNTAGGED] {
         let mut bytes = [0; UNTAGGED];
-        let fields: [&[u8]; 11] = [
-            &MAGIC,
-            &[self.kind as u8, self.lane],
-            &self.round.to_be_bytes(),
-            &self.stream.to_be_bytes(),
-            &self.transmission.to_be_bytes(),
-            &self.sequence.to_be_bytes(),
-            &self.length.to_be_bytes(),
-            &self.block.to_be_bytes(),
-            &self.index.to_be_bytes(),
-            &payload.to_be_bytes(),
-            &[],
-        ];
-        for (place, byte) in bytes.iter_mut().zip(fields.into_iter().flatten()) {
-            *place = *byte;
-        }
+        let mut rest = bytes.as_mut_slice();
+        // Each copy has a length that is known when this is compiled.
+        let mut put = |field: &[u8]| {
+            if let Some((place, behind)) = std::mem::take(&mut rest).split_at_mut_checked(field.len()) {
+                place.copy_from_slice(field);
+                rest = behind;
+            }
+        };
+        put(&MAGIC);
+        put(&[self.kind as u8, self.lane]);
+        put(&self.round.to_be_bytes());
+        put(&self.stream.to_be_bytes());
+        put(&self.transmission.to_be_bytes());
+        put(&self.sequence.to_be_bytes());
+        put(&self.length.to_be_bytes());
+        put(&self.block.to_be_bytes());
+        put(&self.index.to_be_bytes());
+        put(&payload.to_be_bytes());
         bytes
     }
 

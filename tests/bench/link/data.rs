@@ -1,14 +1,20 @@
-//! What crosses the link: a folder that looks like a pouch in the spool. The sender does not judge what it carries.
+//! What crosses the link: a pouch as the spool has them, of noise. Its manifest is in order; nobody here opens the rest.
 
 use acceptance::relay::Random;
+use pouch_format::{
+    Blake3Digest, Fingerprint, Kind, MANIFEST_FILE, Manifest, Part, PouchId, Profile, Recipient, SIGNATURE_FILE,
+    Sha256Digest, Totals, index_file, segment_file,
+};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a segment.
 const SEGMENT: u64 = 64 << 20;
+/// Bytes of the index.
+const INDEX: u64 = 100_000;
 
-/// A folder with the parts of a pouch.
+/// A pouch.
 pub(crate) struct Data {
     pub(crate) folder: PathBuf,
     /// Bytes of all parts.
@@ -20,19 +26,31 @@ pub(crate) struct Data {
 impl Data {
     /// `segments` segments of 64 MiB below `spool`: random, or where `sparse` of zeros that take no room.
     pub(crate) fn make(spool: &Path, number: u64, segments: u64, sparse: bool) -> Result<Self, String> {
-        let name = format!("bench-{number:06}");
-        let folder = spool.join(&name);
+        let pouch: PouchId = format!("bench-{number:06}").parse().map_err(|error| format!("{error}"))?;
+        let folder = spool.join(pouch.to_string());
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut random = Random::new(number, segments);
-        let mut parts = vec![("manifest.json".to_owned(), 2_000), ("manifest.json.sig".to_owned(), 600)];
-        parts.extend((0..segments).map(|segment| (format!("segment-{segment:06}.pgp"), SEGMENT)));
-        parts.push(("index-000000.pgp".to_owned(), 100_000));
+        let count = usize::try_from(segments).unwrap_or(usize::MAX);
+        let part = |name, size| Part { name, size, sha256: Sha256Digest([1; 32]), frame: size, content: size };
+        let manifest = manifest(
+            &pouch,
+            (0..count).map(|number| part(segment_file(number), SEGMENT)).collect(),
+            vec![part(index_file(0), INDEX)],
+        )?;
         let mut hasher = blake3::Hasher::new();
+        let mut size = 0;
+        let mut put = |name: &str, content: &mut dyn FnMut(&mut File) -> std::io::Result<u64>| {
+            let path = folder.join(name);
+            let written = File::create(&path).and_then(|mut file| content(&mut file));
+            written.map(|bytes| size += bytes).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        for (name, bytes) in [(MANIFEST_FILE, manifest.to_bytes()), (SIGNATURE_FILE, vec![0xc2; 600])] {
+            hasher.update(&bytes);
+            put(name, &mut |file| file.write_all(&bytes).map(|()| bytes.len() as u64))?;
+        }
+        let mut random = Random::new(number, segments);
         let mut buffer = vec![0; 1 << 20];
-        for (part, size) in &parts {
-            let path = folder.join(part);
-            let write = || -> std::io::Result<()> {
-                let mut file = File::create(&path)?;
+        for Part { name, size, .. } in manifest.segments.iter().chain(&manifest.index) {
+            put(name, &mut |file| {
                 file.set_len(*size)?;
                 let mut left = usize::try_from(*size).unwrap_or(usize::MAX);
                 while left > 0 {
@@ -45,12 +63,9 @@ impl Data {
                     hasher.update(bytes);
                     left -= piece;
                 }
-                Ok(())
-            };
-            let mut write = write;
-            write().map_err(|error| format!("{}: {error}", path.display()))?;
+                Ok(*size)
+            })?;
         }
-        let size = parts.iter().map(|(_, size)| size).sum();
         Ok(Self { folder, size, hash: hasher.finalize() })
     }
 
@@ -72,6 +87,28 @@ impl Data {
     }
 }
 
+fn manifest(pouch: &PouchId, segments: Vec<Part>, index: Vec<Part>) -> Result<Manifest, String> {
+    let key: Fingerprint = "A".repeat(40).parse().map_err(|error| format!("{error}"))?;
+    let time = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365 * 55);
+    Ok(Manifest {
+        version: 1,
+        registry: pouch.registry.clone(),
+        sequence: pouch.sequence,
+        previous: (pouch.sequence > 1).then_some(Sha256Digest([7; 32])),
+        kind: Kind::Full,
+        as_of: time,
+        sealed_at: time,
+        rpo_seconds: 0,
+        profile: Profile::Rfc9580,
+        signers: vec![key.clone()],
+        recipients: vec![Recipient { certificate: key.clone(), key }],
+        totals: Totals { entries: 1, bytes: 1 },
+        index_blake3: Blake3Digest([3; 32]),
+        segments,
+        index,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,14 +118,14 @@ mod tests {
     fn a_changed_byte_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let data = Data::make(folder.path(), 1, 1, true).unwrap();
-        assert_eq!(data.size, 2_000 + 600 + SEGMENT + 100_000);
+        assert!(data.size > 600 + SEGMENT + INDEX);
         let tar = folder.path().join("x.tar");
-        let parts = ["manifest.json", "manifest.json.sig", "segment-000000.pgp", "index-000000.pgp"];
+        let parts = [MANIFEST_FILE, SIGNATURE_FILE, &segment_file(0), &index_file(0)];
         let names = parts.map(|part| format!("bench-000001/{part}"));
         let pack = || run(command("tar", "TERM").arg("-cf").arg(&tar).arg("-C").arg(folder.path()).args(&names));
         pack().unwrap();
         assert!(data.is_in(&tar).unwrap());
-        fs::write(data.folder.join("manifest.json"), [1; 2_000]).unwrap();
+        fs::write(data.folder.join(MANIFEST_FILE), [1; 2_000]).unwrap();
         pack().unwrap();
         assert!(!data.is_in(&tar).unwrap());
     }

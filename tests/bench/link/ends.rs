@@ -171,14 +171,18 @@ pub(crate) fn transfer(wire: &Wire, data: &Data, folder: &Path, words: &[&str]) 
     let before = receiver.running.usage()?;
     let mut send = sender(wire, data, &format!("udp:{RECEIVER}:{PORT}"), words)?;
     let (started, clock) = (Instant::now(), Processors::now()?);
-    let (status, sent) = timed(&mut send, &quarantine.path().join("send.log"))?;
+    let log = quarantine.path().join("send.log");
+    let (status, sent) = timed(&mut send, &log)?;
+    if !status {
+        return Err(format!("pouch-send: {}", fs::read_to_string(&log).unwrap_or_default()));
+    }
     let tar = receiver.arrived(SETTLE);
     let seconds = started.elapsed().as_secs_f64();
     let after = receiver.running.usage()?;
     let receive = Usage { cpu: after.cpu - before.cpu, memory: after.memory };
     let others = clock.others(sent.cpu + receive.cpu)?;
     let right = match &tar {
-        Some(tar) => status && data.is_in(tar)?,
+        Some(tar) => data.is_in(tar)?,
         None => false,
     };
     Ok(Transfer { seconds, send: sent, receive, right, others })

@@ -272,12 +272,9 @@ impl<C: Clock> Engine<C> {
 
     /// Sleeps until the next burst may leave.
     fn pace(&self) -> Duration {
-        let next = self.pacer.next();
         let now = self.clock.now();
-        if now >= next {
-            return now;
-        }
-        self.clock.sleep_until(next);
+        let Some(until) = self.pacer.wait(now) else { return now };
+        self.clock.sleep_until(until);
         self.clock.now()
     }
 
