@@ -9,6 +9,7 @@
     reason = "a test fails loudly, and shares helpers with another"
 )]
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -78,6 +79,13 @@ fn on_a_small_disk(disk: &Path) {
     assert!(report.alarms.iter().any(|alarm| alarm.id == "LINK-SPACE" && alarm.text.contains("land-000041")));
     engine.play(pass[half..].to_vec());
     engine.progress(&sent, |later| later.received as u128 > progress.received.into());
+    // A receiver starts on a disk without any room, too.
+    drop(engine);
+    let mut all = std::fs::OpenOptions::new().append(true).open(&filler).unwrap();
+    while all.write_all(&[1; 512]).is_ok() {}
+    drop(all);
+    let engine = Engine::start(&quarantine);
+    std::thread::sleep(Duration::from_secs(1));
     // What was whole stays whole, and goes on when there is room again.
     std::fs::remove_file(&filler).unwrap();
     let progress = engine.progress(&sent, |progress| progress.state != State::NoSpace);

@@ -54,8 +54,11 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(LockError::Io { path: path(), source }),
         }
         let mut lock = Self { file };
-        lock.sign().map_err(|source| LockError::Io { path: path(), source })?;
-        Ok(lock)
+        match lock.sign() {
+            // It is locked all the same, and whoever is to cope with a full disk must be able to start on one.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(lock),
+            signed => signed.map(|()| lock).map_err(|source| LockError::Io { path: path(), source }),
+        }
     }
 
     fn sign(&mut self) -> io::Result<()> {
