@@ -20,6 +20,8 @@ pub(crate) const ARRIVED: &str = "arrived";
 const FINISHED: &str = "finished";
 /// The announcement of a stream, as it came.
 pub(crate) const ANNOUNCEMENT: &str = "announcement";
+/// A file that is made and removed at once.
+const TRIAL: &str = ".trial";
 /// Finished streams that are remembered.
 const REMEMBERED: usize = 16_384;
 /// Bytes of a line of the log of finished streams.
@@ -37,11 +39,19 @@ pub(crate) fn file_name(stream: &Stream) -> String {
     format!("{}-{:016x}.tar", stream.pouch, stream.id())
 }
 
-/// Makes the directories beneath that are not there.
+/// Makes the directories beneath that are not there, and tries those that are: one that is not ours would only be noticed
+/// when a pouch is whole.
 pub(crate) fn prepare(root: &Dir) -> Result<(), DirError> {
     for name in [STREAMS, ARRIVED] {
         if !root.exists(name)? {
             root.create_dir(name)?;
+        }
+        let trial = format!("{name}/{TRIAL}");
+        match root.open_or_create(&trial) {
+            Ok(_) => root.remove_file(&trial)?,
+            // Of a full disk it is told otherwise.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+            Err(error) => return Err(error),
         }
     }
     root.sync()

@@ -178,6 +178,19 @@ fn a_signal_ends_it_with_all_written_down() {
     assert_eq!(status["streams"][0]["complete"], 3);
 }
 
+#[test]
+fn a_folder_of_another_user_is_noticed_before_anything_is_received() {
+    if !root() {
+        // What is another's cannot be made by anybody else.
+        return;
+    }
+    let place = Place::new();
+    assert_eq!(place.start(&[]).terminate().code, 0);
+    chown(place.quarantine().join("arrived"), Some(12345), None).unwrap();
+    let refused = said_of(place.command(&[]));
+    assert!(refused.code != 0 && refused.err.contains("arrived/.trial"), "{}", refused.err);
+}
+
 fn said_of(mut command: Command) -> Said {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -207,6 +220,10 @@ fn nothing_is_opened_with_a_wrong_key_or_setting() {
         let refused = said(&["run", "--listen", "udp:127.0.0.1:4100", "--quarantine", new.to_str().unwrap()]);
         assert!(refused.err.contains("name a user to become") && !new.exists(), "{}", refused.err);
     }
+    let config = place.folder.path().join("receive.toml");
+    fs::write(&config, "[import]\nprogram = \"/no/such/program\"\n").unwrap();
+    let refused = said_of(place.command(&["--then", "import", "--config", config.to_str().unwrap()]));
+    assert!(refused.code == 78 && refused.err.contains("/no/such/program is no program"), "{}", refused.err);
     for (more, code, says) in [
         (&["--share", "0"][..], 78, "limits.share is 0; it must be from 1 to 100"),
         (&["--silence", "0s"], 78, "silence in seconds"),

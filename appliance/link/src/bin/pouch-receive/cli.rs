@@ -100,7 +100,8 @@ A pouch that is whole lies in the quarantine as arrived/POUCH-STREAM.tar. With -
 pouch-import import (program and arguments: [import] of the configuration), as the user that run was started as.
 
 Exit codes: 0 ended by a signal, or with --once a stream has arrived; 3 with --once: none has within --timeout; 69 a lane
-cannot be opened; 75 another receiver has the quarantine; 78 configuration or link key.")]
+cannot be opened; 70 a part of it died, and what has come is kept; 75 another receiver has the quarantine; 78 configuration
+or link key.")]
 pub(crate) struct RunArgs {
     /// A lane to listen on, instead of those of the configuration. Once for each.
     #[arg(long, value_name = "LANE")]

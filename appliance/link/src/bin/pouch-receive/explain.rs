@@ -13,6 +13,7 @@ use pouch_link::receive::discard::DiscardError;
 use pouch_link::receive::latest::LatestError;
 use pouch_link::receive::listen::Listen;
 use pouch_link::receive::missing::MissingError;
+use pouch_platform::LockError;
 use pouch_platform::confine::ConfineError;
 use pouch_platform::handover::HandoverError;
 
@@ -59,7 +60,7 @@ pub(crate) fn discard(error: DiscardError, quarantine: &Path) -> Failure {
     match error {
         DiscardError::Unknown { wanted, known } => stream(&wanted, "no stream", known),
         DiscardError::Lock(error) => {
-            let held = matches!(error, pouch_platform::LockError::Held { .. });
+            let held = matches!(error, LockError::Held { .. });
             let failure = lock(error);
             if held {
                 failure.hint(format!(
@@ -136,7 +137,10 @@ pub(crate) fn confine(error: &ConfineError) -> Failure {
 pub(crate) fn receive(error: ReceiveError) -> Failure {
     match error {
         ReceiveError::Dir(error) => dir(error),
-        ReceiveError::Lock(error) => lock(error).hint("nothing was received; another receiver has this quarantine"),
+        ReceiveError::Lock(error @ LockError::Held { .. }) => {
+            lock(error).hint("nothing was received; another receiver has this quarantine")
+        }
+        ReceiveError::Lock(error) => lock(error).hint("nothing was received; look at the quarantine and its disk"),
         ReceiveError::Quarantine { ref source, .. } => {
             Failure::new("LINK-QUARANTINE", Exit::from(source), &error).hint("nothing was changed; look at its disk")
         }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
 use pouch_cli::explain::{dir, process};
@@ -107,6 +107,14 @@ fn make(quarantine: &Path, user: Option<(u32, u32)>) -> Result<(), Failure> {
 
 /// Starts the process that hands over what has arrived.
 fn hand_over(config: &Config) -> Result<Handover, Failure> {
+    let program = &config.import.program;
+    // Better now than when the first pouch has arrived.
+    let runs = |metadata: std::fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+    if !std::fs::metadata(program).is_ok_and(runs) {
+        let message = format!("{} is no program that can be run", program.display());
+        return Err(Failure::new("CONFIG-SETTING", Exit::Config, message)
+            .hint("nothing was received; correct `program` under [import], or leave out --then"));
+    }
     let own = std::env::current_exe()
         .map_err(|error| Failure::new("LINK-IMPORT", Exit::Unavailable, error).hint("nothing was received"))?;
     let mut arguments: Vec<OsString> = vec!["--quiet".into(), "clerk".into()];
