@@ -5,10 +5,7 @@ use std::path::Path;
 
 use pouch_platform::{Dir, DirError, Lock, LockError};
 
-/// The file that a receiver holds locked.
-const LOCK: &str = "lock";
-/// The directory of unfinished streams.
-const STREAMS: &str = "streams";
+use super::quarantine::{LOCK, STREAMS};
 
 /// Why a stream was not given up. Nothing of it was removed, unless the error is of the disk.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::report::Report;
 /// The file in the quarantine.
 pub const FILE: &str = "status.json";
 /// Most bytes of it.
-const MOST: u64 = 4 << 20;
+pub(crate) const MOST: u64 = 4 << 20;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]

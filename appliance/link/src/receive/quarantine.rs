@@ -12,6 +12,8 @@ use pouch_platform::{Dir, DirError};
 use super::store::PART;
 use crate::announcement::Stream;
 
+/// What a receiver holds locked.
+pub(crate) const LOCK: &str = "lock";
 /// Directories of streams that are under way.
 pub(crate) const STREAMS: &str = "streams";
 /// Files that are whole.

@@ -12,14 +12,10 @@ use super::report::{Alarm, Arrived, Disk, Import, Lane, Progress, Report, State}
 use super::run::Service;
 use super::session::Session;
 use super::table::{Shared, Table, share};
-use super::{alarm, ballast, metrics, quarantine};
+use super::{alarm, ballast, latest, metrics, quarantine};
 
-/// The report.
-const STATUS: &str = "status.json";
 /// The same for a monitor.
 const METRICS: &str = "metrics.prom";
-/// Bytes of a report at most that is read back.
-const STATUS_MOST: u64 = 4 << 20;
 /// How often it is written.
 const EVERY: Duration = Duration::from_secs(1);
 /// How often the reporter looks whether to stop.
@@ -29,7 +25,7 @@ const SMOOTH: u64 = 4;
 
 /// The pouches that a receiver before this one reported.
 pub(crate) fn arrived_before(root: &Dir) -> Vec<Arrived> {
-    let read = root.read_bounded(STATUS, STATUS_MOST).ok();
+    let read = root.read_bounded(latest::FILE, latest::MOST).ok();
     let report = read.and_then(|bytes| serde_json::from_slice::<Report>(&bytes).ok());
     report.map(|report| report.arrived).unwrap_or_default()
 }
@@ -77,7 +73,7 @@ impl Reporter {
         let text = metrics::text(&report, &sums);
         let json = serde_json::to_vec_pretty(&report).unwrap_or_default();
         // The report last: whoever has seen it finds metrics that are not older.
-        let files = [(METRICS, text.as_bytes()), (STATUS, &json)];
+        let files = [(METRICS, text.as_bytes()), (latest::FILE, &json)];
         let written = files.into_iter().try_for_each(|(name, bytes)| ballast::renew(&shared.root, name, bytes));
         let mut table = shared.lock();
         match written {

@@ -99,7 +99,7 @@ pub fn run(
     hand_over: Option<HandOver>,
     service: &mut dyn Service,
 ) -> Result<(), ReceiveError> {
-    let _lock = Lock::acquire(&root, "lock")?;
+    let _lock = Lock::acquire(&root, quarantine::LOCK)?;
     quarantine::prepare(&root)?;
     ballast::take(&root);
     let unreadable = |source| ReceiveError::Quarantine { path: settings.quarantine.clone(), source };
