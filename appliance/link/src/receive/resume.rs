@@ -1,6 +1,6 @@
 //! What a receiver finds of its predecessor.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -44,7 +44,12 @@ pub(crate) fn find(root: &Dir, finished: &Finished) -> io::Result<Found> {
 
 fn resume(root: &Dir, streams: &Dir, id: u64, finished: bool, found: &mut Found) -> io::Result<bool> {
     let dir = streams.subdir(quarantine::name(id)).map_err(io::Error::other)?;
-    let Ok(bytes) = dir.read_bounded(ANNOUNCEMENT, announcement::BYTES as u64) else { return Ok(false) };
+    let bytes = match dir.read_bounded(ANNOUNCEMENT, announcement::BYTES as u64) {
+        Ok(bytes) => bytes,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::FileTooLarge) => return Ok(false),
+        // What cannot be read just now is not to be taken for nothing: it would be removed with all that has come.
+        Err(error) => return Err(io::Error::other(error)),
+    };
     let Ok(Announcement { stream, .. }) = Announcement::read(&bytes, id) else { return Ok(false) };
     let (length, blocks) = (stream.layout.length(), stream.layout.blocks());
     if blocks > BLOCKS_MOST {

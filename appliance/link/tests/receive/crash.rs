@@ -181,6 +181,28 @@ fn what_was_handed_over_and_not_answered_is_handed_over_after_a_restart() {
 }
 
 #[test]
+fn what_cannot_be_read_is_not_removed() {
+    let sent = Sent::new("land-000041", small(), Random(46).bytes(5000));
+    let directory = quarantine();
+    let engine = Engine::start(directory.path());
+    engine.play(sent.pass(1, 16, 4)[..50].to_vec());
+    engine.progress(&sent, |progress| progress.received == 50);
+    drop(engine);
+    let stream = directory.path().join(format!("streams/{:016x}", sent.stream.id()));
+    let (announcement, kept) = (stream.join("announcement"), directory.path().join("kept"));
+    std::fs::rename(&announcement, &kept).unwrap();
+    std::os::unix::fs::symlink("announcement", &announcement).unwrap();
+    let root = Dir::open_private(directory.path()).unwrap();
+    let settings = Settings::new(directory.path().to_owned());
+    let error = run(settings, root, Vec::new(), Box::leak(Box::default()), None, &mut ()).unwrap_err();
+    assert!(error.to_string().contains("cannot read the quarantine"), "{error}");
+    std::fs::rename(&kept, &announcement).unwrap();
+    let engine = Engine::start(directory.path());
+    engine.play(sent.pass(1, 16, 4)[50..].to_vec());
+    engine.arrives(&sent);
+}
+
+#[test]
 fn nothing_is_taken_before_all_is_ready() {
     let directory = quarantine();
     let score: Arc<Score> = Arc::default();
