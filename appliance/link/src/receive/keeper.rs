@@ -74,14 +74,17 @@ fn keep(shared: &Shared, all: bool) {
         let records = session.changed();
         if session.fresh > 0 || !records.is_empty() {
             session.fresh = 0;
-            due.push((session.id, Arc::clone(&session.store), records));
+            due.push((session.id, Arc::clone(&session.store), records, session.anchored));
         }
     }
     drop(guard);
-    for (id, store, records) in due {
-        let synced = store.sync_data();
+    for (id, store, records, anchored) in due {
+        let held = if anchored { Ok(()) } else { quarantine::anchor(&shared.root, id) };
+        let anchored = held.is_ok();
+        let synced = held.and_then(|()| store.sync_data());
         let mut guard = shared.lock();
         let Some(session) = guard.session(id) else { continue };
+        session.anchored = anchored;
         let put = synced.and_then(|()| session.put_records(&records));
         drop(guard);
         if let Err(error) = put.and_then(|()| store.sync_records())

@@ -75,6 +75,15 @@ pub(crate) fn used(root: &Dir) -> Result<u64, DirError> {
     Ok(used)
 }
 
+/// Makes a stream's announcement durable, and the names that lead to it: without them a power cut would leave bytes of no
+/// stream.
+pub(crate) fn anchor(root: &Dir, id: u64) -> io::Result<()> {
+    let streams = root.subdir(STREAMS).map_err(io::Error::other)?;
+    let dir = streams.subdir(name(id)).map_err(io::Error::other)?;
+    dir.open_file(ANNOUNCEMENT).map_err(io::Error::other)?.sync_all()?;
+    dir.sync().and_then(|()| streams.sync()).map_err(io::Error::other)
+}
+
 /// Gives a whole stream its name among those that arrived, durably. What has the name already came as this stream, too, and
 /// is replaced.
 pub(crate) fn publish(root: &Dir, stream: &Stream) -> Result<String, DirError> {

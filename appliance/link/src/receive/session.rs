@@ -64,6 +64,8 @@ pub(crate) struct Session {
     pub(crate) jobs: u32,
     /// Blocks that became complete since the files were made durable.
     pub(crate) fresh: u32,
+    /// Whether its announcement is durable.
+    pub(crate) anchored: bool,
     pub(super) verify_from: u32,
     /// All is there and it is being published: nothing is taken any more.
     pub(crate) closing: bool,
@@ -105,6 +107,7 @@ impl Session {
             full: None,
             jobs: 0,
             fresh: 0,
+            anchored: false,
             verify_from: 0,
             closing: false,
             told: false,

@@ -179,6 +179,27 @@ fn a_signal_ends_it_with_all_written_down() {
 }
 
 #[test]
+fn an_announcement_is_durable_before_records_are() {
+    let place = Place::new();
+    let trace = place.folder.path().join("trace");
+    let plain = place.command(&["--once", "--timeout", "2s"]);
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-o"]).arg(&trace);
+    traced.arg(plain.get_program()).args(plain.get_args());
+    let (port, wait) = (place.port, std::time::Duration::from_millis(800));
+    let wire = std::thread::spawn(move || {
+        std::thread::sleep(wait);
+        Wire::new(port, None).send(|block| block < 3);
+    });
+    let said = said_of(traced);
+    wire.join().unwrap();
+    assert_eq!(said.code, 3, "{}", said.err);
+    let calls = fs::read_to_string(trace).unwrap();
+    let at = |what: &str| calls.find(what).unwrap_or_else(|| panic!("no {what} in {calls}"));
+    assert!(at("/announcement>") < at("/stream.tar.part>") && at("/stream.tar.part>") < at("/blocks>"), "{calls}");
+}
+
+#[test]
 fn a_folder_of_another_user_is_noticed_before_anything_is_received() {
     if !root() {
         // What is another's cannot be made by anybody else.
