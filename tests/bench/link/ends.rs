@@ -8,6 +8,7 @@ use pouch_link::receive::report::{Report, State};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Where the receiver listens.
@@ -91,6 +92,23 @@ fn usage(number: u32) -> Result<Usage, String> {
     }
 }
 
+/// Whether both ends can run before all that is not urgent on this machine. Elsewhere the load of others is measured too.
+pub(crate) fn can_be_urgent() -> bool {
+    static URGENT: OnceLock<bool> = OnceLock::new();
+    *URGENT.get_or_init(|| run(command("chrt", "TERM").args(["--rr", "2", "true"])).is_ok())
+}
+
+/// A program at an end, before all others if that can be. The receiver comes before the sender: on a link each has its own
+/// processors, and only a sender can wait.
+pub(crate) fn urgent(wire: &Wire, end: End, program: PathBuf) -> Command {
+    if !can_be_urgent() {
+        return wire.at(end, program);
+    }
+    let mut command = wire.at(end, "chrt");
+    command.args(["--rr", if end == End::Receiver { "2" } else { "1" }]).arg(program);
+    command
+}
+
 /// `pouch-receive` at the far end of a wire.
 pub(crate) struct Receiver {
     pub(crate) running: Running,
@@ -101,7 +119,7 @@ impl Receiver {
     /// Starts it, as nobody where that can be, and waits until it receives.
     pub(crate) fn start(wire: &Wire, quarantine: &Path) -> Result<Self, String> {
         let begun = Timestamp::now();
-        let mut receive = wire.at(End::Receiver, binary("pouch-receive")?);
+        let mut receive = urgent(wire, End::Receiver, binary("pouch-receive")?);
         receive.args(["run", "--listen", &format!("udp:{RECEIVER}:{PORT}"), "--quarantine"]).arg(quarantine);
         if is_root() {
             receive.args(["--user", "nobody"]);
@@ -149,7 +167,7 @@ impl Receiver {
 
 /// `pouch-send` at the near end: `to` is where, `words` are further options. Not yet run.
 pub(crate) fn sender(wire: &Wire, data: &Data, to: &str, words: &[&str]) -> Result<Command, String> {
-    let mut send = wire.at(End::Sender, binary("pouch-send")?);
+    let mut send = urgent(wire, End::Sender, binary("pouch-send")?);
     send.args(["send", "--to", to]).args(words).arg(&data.folder);
     Ok(send)
 }

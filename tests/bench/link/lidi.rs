@@ -1,7 +1,7 @@
 //! lidi, the diode software of ANSSI, as the peer: `LIDI` names the folder of its binaries (2.x). It carries one file with the
 //! same contents; both of its programs count on each side.
 
-use crate::ends::{PORT, Processors, Running, SETTLE, Transfer, Usage};
+use crate::ends::{PORT, Processors, Running, SETTLE, Transfer, Usage, urgent};
 use acceptance::netns::{End, RECEIVER, Wire};
 use acceptance::process::{command, run};
 use std::fs;
@@ -32,7 +32,7 @@ impl Lidi {
         let place = tempfile::tempdir_in(folder).map_err(|error| error.to_string())?;
         let (out, log) = (place.path().join("out"), |name: &str| place.path().join(format!("{name}.log")));
         fs::create_dir(&out).map_err(|error| error.to_string())?;
-        let at = |end, program: &str| wire.at(end, self.folder.join(program));
+        let at = |end, program: &str| urgent(wire, end, self.folder.join(program));
         let mtu = mtu.to_string();
 
         let mut write = at(End::Receiver, "diode-receive-file");

@@ -1,9 +1,9 @@
 //! How fast and how surely a pouch crosses a one-way link on this machine: `bench-link [--rounds N] [--gib N] [--large N]`.
 //!
 //! A veth pair between two namespaces is the wire, at an MTU of 1500 and of 9000. We and lidi (where `LIDI` names the folder
-//! of its binaries) carry the same bytes in turns; medians count. Quarantines lie in memory where that can be, so that the
-//! link is measured and not the disk. Then come the faults, through a relay, and on the disk a stream that is large. The
-//! last line is JSON; the exit status is 1 when a target is missed.
+//! of its binaries) carry the same bytes in turns; medians count. Both ends are given their processors before others
+//! are, where that may be, for there is no link whose ends also compile. Then come the faults, through a relay, and a stream
+//! that is large. The last line is JSON; the exit status is 1 when a target is missed.
 
 mod clean;
 mod data;
@@ -25,10 +25,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use target::Target;
-use tempfile::TempDir;
-
-/// Where quarantines are, if there is such a thing: in memory.
-const MEMORY: &str = "/dev/shm";
 
 /// What is asked for on the command line.
 struct Words {
@@ -70,25 +66,27 @@ fn bench(words: &Words) -> Result<bool, String> {
     let root = std::env::current_exe().map_err(|error| error.to_string())?;
     let root = root.ancestors().nth(2).ok_or("this program lies in no target folder")?.join("bench");
     std::fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
-    let disk = folder(&root)?;
-    let memory = if Path::new(MEMORY).is_dir() { folder(Path::new(MEMORY))? } else { folder(&root)? };
-    say(&format!("quarantines in {}, of the large stream in {}", memory.path().display(), disk.path().display()));
+    let folder = tempfile::Builder::new().prefix("link-").tempdir_in(&root).map_err(|error| error.to_string())?;
+    let folder = folder.path();
+    let share =
+        if ends::can_be_urgent() { "run before all others (SCHED_RR)" } else { "share the processors with all" };
+    say(&format!("all in {}; both ends {share}", folder.display()));
     // What the machine lets through at most, before anybody does anything with it.
     let ceiling = run(&mut command(binary("link-ceiling")?, "TERM"))?;
     let ceiling: Value = serde_json::from_str(&ceiling).map_err(|error| format!("link-ceiling: {error}"))?;
     say(&format!("ceiling {ceiling}"));
 
-    let spool = disk.path().join("spool");
+    let spool = folder.join("spool");
     let mut outcome = Outcome::default();
     {
         let data = Data::make(&spool, 1, words.gib * 16, false)?;
-        let file = disk.path().join("same.tar");
+        let file = folder.join("same.tar");
         let mut lidi = None;
         if let Some(path) = std::env::var_os("LIDI") {
             lidi = Some((Lidi::find(Path::new(&path))?, file.as_path()));
             run(command("tar", "TERM").arg("-cf").arg(&file).arg("-C").arg(&spool).arg("bench-000001"))?;
         }
-        let clean = Clean { data: &data, lidi, rounds: words.rounds, folder: memory.path() };
+        let clean = Clean { data: &data, lidi, rounds: words.rounds, folder };
         for (mtu, times) in [(1500, 5.0), (9000, 3.5)] {
             clean.measure(mtu, times, &mut outcome)?;
         }
@@ -98,9 +96,9 @@ fn bench(words: &Words) -> Result<bool, String> {
     let wire = Wire::create(1500)?;
     wire.silence()?;
     let small = Data::make(&spool, 2, 16, false)?;
-    targets.extend(Faults { wire: &wire, data: &small, folder: memory.path() }.run());
+    targets.extend(Faults { wire: &wire, data: &small, folder }.run());
     if words.large > 0 {
-        targets.push(large(&wire, words.large, disk.path())?);
+        targets.push(large(&wire, words.large, folder)?);
     }
     targets.push(silent(&wire, "frames sent by the receiver, faults, its output dropped")?);
     say(&format!("\n{}", target::targets(&targets)));
@@ -112,17 +110,12 @@ fn bench(words: &Words) -> Result<bool, String> {
 }
 
 /// The receiver's memory for a large stream. Its parts are zeros that take no room at the sender; the quarantine holds them.
-fn large(wire: &Wire, gib: u64, disk: &Path) -> Result<Target, String> {
-    let data = Data::make(&disk.join("large"), 3, 16 * gib, true)?;
-    let carried = transfer(wire, &data, disk, &["--rate", "2G"])?;
+fn large(wire: &Wire, gib: u64, folder: &Path) -> Result<Target, String> {
+    let data = Data::make(&folder.join("large"), 3, 16 * gib, true)?;
+    let carried = transfer(wire, &data, folder, &["--rate", "2G"])?;
     let memory = if carried.right { carried.receive.memory } else { f64::NAN };
-    say(&format!("{gib} GiB to the disk at 2G: {:.1} s; --large 16 needs 17 GiB there", carried.seconds));
-    Ok(Target::at_most(format!("receiver's peak MiB, {gib} GiB to the disk"), 64.0, memory))
-}
-
-fn folder(within: &Path) -> Result<TempDir, String> {
-    let made = tempfile::Builder::new().prefix("bench-link-").tempdir_in(within);
-    made.map_err(|error| format!("{}: {error}", within.display()))
+    say(&format!("{gib} GiB at 2G: {:.1} s; --large 16 needs 17 GiB there", carried.seconds));
+    Ok(Target::at_most(format!("receiver's peak MiB, {gib} GiB"), 64.0, memory))
 }
 
 fn say(text: &str) {

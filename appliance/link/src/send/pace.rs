@@ -184,7 +184,7 @@ mod tests {
         for oversleep in [0, 60, 400, 1500] {
             let sent = run(Duration::from_micros(oversleep), rate, 12_000, 96_000);
             let warm = between(&sent, Duration::ZERO, WARM_UP);
-            assert!(warm.abs_diff(25_000_000) < 600_000, "{oversleep}: {warm}");
+            assert!(warm.abs_diff(25_000_000) < 700_000, "{oversleep}: {warm}");
             let steady = between(&sent, WARM_UP * 2, WARM_UP * 10);
             assert!(steady.abs_diff(800_000_000) < 4_000_000, "{oversleep}: {steady}");
             // Never more than the debt and what may go ahead above the rate, over any millisecond.
