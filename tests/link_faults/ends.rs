@@ -1,7 +1,6 @@
 //! Floods, silence, lanes that fail and pouches that change.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{self, OpenOptions};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -62,18 +61,18 @@ fn a_pouch_that_changes_while_it_is_sent_does_not_arrive() {
     let ground = Ground::new(&[]);
     let freight = ground.freight(1, 12_000_000);
     let mut sending = ground.link.send().unwrap();
-    sending.args(["--rate", "40M"]).arg(&freight.folder).stdout(Stdio::null()).stderr(Stdio::piped());
+    sending.args(["--rate", "20M", "--interleave", "1"]).arg(&freight.folder).stdout(Stdio::null()).stderr(Stdio::piped());
     let sending = sending.spawn().unwrap();
     ground.link.report_of(|report| report.streams.iter().any(|stream| stream.received > 100), PATIENCE).unwrap();
     let segment = freight.folder.join("segment-000002.pgp");
-    OpenOptions::new().append(true).open(&segment).unwrap().write_all(b"!").unwrap();
+    let before = fs::read(&segment).unwrap();
+    OpenOptions::new().write(true).open(&segment).unwrap().set_len(1000).unwrap();
     let output = sending.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code().is_some_and(|code| code != 0) && said.contains("changed while"), "{said}");
     ground.is_incomplete(&freight);
     // As it was it can still be completed.
-    let file = OpenOptions::new().write(true).open(&segment).unwrap();
-    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    fs::write(&segment, before).unwrap();
     ground.send(&freight, &[]);
     ground.arrives(&freight);
 }

@@ -11,9 +11,9 @@ use crate::ground::{Ground, PATIENCE};
 fn killed_at_half_it_goes_on_where_it_was() {
     const WINDOW: u32 = 4;
     let ground = Ground::new(&[]);
-    let freight = ground.freight(1, 30_000_000);
+    let freight = ground.freight(1, 24_000_000);
     let mut sending = ground.link.send().unwrap();
-    sending.args(["--rate", "100M", "--interleave", "4", "--rounds", "2"]).arg(&freight.folder).stdout(Stdio::null());
+    sending.args(["--rate", "60M", "--interleave", "4", "--rounds", "2"]).arg(&freight.folder).stdout(Stdio::null());
     let mut sending = sending.spawn().unwrap();
     let half = |report: &pouch_link::receive::report::Report| report.streams.iter().any(|s| s.complete >= s.blocks / 2);
     let before = ground.link.report_of(half, PATIENCE).unwrap().streams[0].complete;
@@ -73,11 +73,16 @@ struct Tracer(Child);
 impl Tracer {
     /// Kills the process at its `nth` such call.
     fn attach(process: u32, call: &str, nth: u32) -> Self {
+        let deadline = Instant::now() + PATIENCE;
+        // Before its filter is in force its threads have not all begun.
+        while !std::fs::read_to_string(format!("/proc/{process}/status")).unwrap().contains("Seccomp:\t2\n") {
+            assert!(Instant::now() < deadline, "{process} is not confined");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let mut strace = command("strace", "KILL");
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
         strace.args([&format!("inject={call}:signal=KILL:when={nth}"), "-p", &process.to_string()]);
         let tracer = Self(strace.spawn().expect("strace"));
-        let deadline = Instant::now() + PATIENCE;
         let traced = |status: std::path::PathBuf| {
             std::fs::read_to_string(status).is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
         };

@@ -7,7 +7,7 @@ use pouch_link::receive::report::Progress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Where kind (2: a symbol), block (4 bytes) and index (2 bytes) lie.
+/// Where kind (1: an announcement, 2: a symbol), block (4 bytes) and index (2 bytes) lie.
 const KIND: usize = 4;
 const BLOCK: usize = 40;
 const INDEX: usize = 44;
@@ -46,13 +46,24 @@ impl Truth {
         else {
             return;
         };
-        if sealed != datagram || datagram.get(KIND) != Some(&2) {
+        if sealed != datagram {
             return;
+        }
+        match datagram.get(KIND) {
+            // Nothing is kept of a stream before it is announced.
+            Some(1) => {
+                self.streams.entry(stream).or_default();
+                return;
+            }
+            Some(2) => {}
+            _ => return,
         }
         // Block, index and payload length, from the highest bits down.
         let block = u32::try_from(place >> 32).unwrap_or(u32::MAX);
         let index = u16::try_from(place >> (8 * (BLOCK + 6 - INDEX)) & 0xffff).unwrap_or(u16::MAX);
-        self.streams.entry(stream).or_default().entry(block).or_default().insert(index);
+        if let Some(blocks) = self.streams.get_mut(&stream) {
+            blocks.entry(block).or_default().insert(index);
+        }
     }
 
     /// Which blocks cannot be restored of what passed, and how many source symbols each of them lacks; each block needs so
@@ -117,6 +128,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_what_did_not_pass() {
         let mut truth = Truth::default();
+        truth.note(datagram(5, 1, 0));
+        let mut announcement = datagram(5, 0, 0);
+        announcement[KIND] = 1;
+        wire::seal(&mut announcement);
+        truth.note(announcement);
         for (block, index) in [(0, 0), (0, 1), (0, 0), (2, 0), (2, 0x8007), (3, 1)] {
             truth.note(datagram(5, block, index));
         }
