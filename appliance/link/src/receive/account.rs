@@ -18,8 +18,9 @@ const PARTS: usize = 64;
 const LACKS: usize = 1 << 16;
 /// How long after the end of a pass a datagram of it may still come.
 const GRACE: Duration = Duration::from_secs(1);
-/// After how long without a datagram a pass is over.
-const STALL: Duration = Duration::from_secs(5);
+/// After how long without a datagram a pass is over, though its end was not announced: a report is at most a second later,
+/// and within five a person is to know. Announcements come every 100 ms.
+const STALL: Duration = Duration::from_millis(3_500);
 
 /// A pass of a sender.
 #[derive(Debug)]
