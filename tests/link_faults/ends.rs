@@ -61,7 +61,11 @@ fn a_pouch_that_changes_while_it_is_sent_does_not_arrive() {
     let ground = Ground::new(&[]);
     let freight = ground.freight(1, 12_000_000);
     let mut sending = ground.link.send().unwrap();
-    sending.args(["--rate", "20M", "--interleave", "1"]).arg(&freight.folder).stdout(Stdio::null()).stderr(Stdio::piped());
+    sending
+        .args(["--rate", "20M", "--interleave", "1"])
+        .arg(&freight.folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let sending = sending.spawn().unwrap();
     ground.link.report_of(|report| report.streams.iter().any(|stream| stream.received > 100), PATIENCE).unwrap();
     let segment = freight.folder.join("segment-000002.pgp");
