@@ -190,12 +190,26 @@ pub(crate) fn transfer(wire: &Wire, data: &Data, folder: &Path, words: &[&str]) 
     let mut send = sender(wire, data, &format!("udp:{RECEIVER}:{PORT}"), words)?;
     let (started, clock) = (Instant::now(), Processors::now()?);
     let log = quarantine.path().join("send.log");
-    let (status, sent) = timed(&mut send, &log)?;
+    // A file may have arrived before the sender has said so often enough that it was the last.
+    let (sent, tar, seconds) = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| timed(&mut send, &log));
+        let mut tar = None;
+        while tar.is_none() && !sending.is_finished() {
+            tar = receiver.arrived(Duration::ZERO);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut seconds = started.elapsed().as_secs_f64();
+        let sent = sending.join().map_err(|_| "a thread of this program died".to_owned())?;
+        if tar.is_none() {
+            tar = receiver.arrived(SETTLE);
+            seconds = started.elapsed().as_secs_f64();
+        }
+        sent.map(|sent| (sent, tar, seconds))
+    })?;
+    let (status, sent) = sent;
     if !status {
         return Err(format!("pouch-send: {}", fs::read_to_string(&log).unwrap_or_default()));
     }
-    let tar = receiver.arrived(SETTLE);
-    let seconds = started.elapsed().as_secs_f64();
     let after = receiver.running.usage()?;
     let receive = Usage { cpu: after.cpu - before.cpu, memory: after.memory };
     let others = clock.others(sent.cpu + receive.cpu)?;

@@ -17,16 +17,21 @@ use tempfile::TempDir;
 /// Fast enough to be short, slow enough that the relay loses nothing by itself.
 const RATE: &str = "1G";
 
-/// Faults that repair alone must make good: what they are, the overhead, and what the relay does.
-const REPAIRED: [(&str, &str, &[&str]); 8] = [
-    ("loss 0.1 %", "6.25%", &["--loss", "0.1%"]),
-    ("loss 1 %", "6.25%", &["--loss", "1%"]),
-    ("loss 2 %", "6.25%", &["--loss", "2%"]),
-    ("loss 5 % at 12.5 %", "12.5%", &["--loss", "5%"]),
-    ("duplicates 5 %", "6.25%", &["--duplicate", "5%"]),
-    ("reorder 1 %", "6.25%", &["--reorder", "1%", "--distance", "1..64"]),
-    ("corruption 0.01 %", "6.25%", &["--corrupt", "0.01%", "--corrupt-sealed", "0.001%"]),
-    ("burst of 4096", "6.25%", &["--burst", "4096@70000"]),
+/// Repair as it is unless another share is said.
+const REPAIR: &[&str] = &["--repair", "6.25%"];
+
+/// Faults that must be made good without anybody's help: what they are, what the sender is told, and what the relay does.
+const REPAIRED: [(&str, &[&str], &[&str]); 9] = [
+    ("loss 0.1 %", REPAIR, &["--loss", "0.1%"]),
+    ("loss 1 %", REPAIR, &["--loss", "1%"]),
+    ("loss 2 %", REPAIR, &["--loss", "2%"]),
+    ("loss 5 % at 12.5 %", &["--repair", "12.5%"], &["--loss", "5%"]),
+    ("duplicates 5 %", REPAIR, &["--duplicate", "5%"]),
+    ("reorder 1 %", REPAIR, &["--reorder", "1%", "--distance", "1..64"]),
+    ("corruption 0.01 %", REPAIR, &["--corrupt", "0.01%"]),
+    // With a tag that is right: such a symbol spoils its block, which is collected again.
+    ("forged 0.001 %, two rounds", &["--repair", "6.25%", "--rounds", "2"], &["--corrupt-sealed", "0.001%"]),
+    ("burst of 4096", REPAIR, &["--burst", "4096@70000"]),
 ];
 
 /// The ground of all faults.
@@ -40,8 +45,8 @@ impl Faults<'_> {
     /// All of them. A fault that cannot be tried counts as missed, and the reason is said.
     pub(crate) fn run(&self) -> Vec<Target> {
         let mut targets = Vec::new();
-        for (name, repair, words) in REPAIRED {
-            let right = said(name, self.repaired(repair, words));
+        for (name, sender_words, words) in REPAIRED {
+            let right = said(name, self.repaired(sender_words, words));
             targets.push(Target::at_least(format!("{name}: complete and right"), 1.0, right));
         }
         let killed = said("kill -9", self.killed());
@@ -73,9 +78,9 @@ impl Faults<'_> {
     }
 
     /// Sends through the relay and waits for both to end. Gives what the relay counted.
-    fn send(&self, sender_words: &[&str], relay_words: &[&str]) -> Result<Value, String> {
+    fn send(&self, rate: &str, sender_words: &[&str], relay_words: &[&str]) -> Result<Value, String> {
         let mut relay = self.relay(relay_words)?;
-        let words = [&["--rate", RATE], sender_words].concat();
+        let words = [&["--rate", rate], sender_words].concat();
         let mut send = sender(self.wire, self.data, &format!("udp:127.0.0.1:{RELAY}"), &words)?;
         let log = self.folder.join("send.log");
         if !timed(&mut send, &log)?.0 {
@@ -95,9 +100,9 @@ impl Faults<'_> {
     }
 
     /// 1 if everything arrived as it was.
-    fn repaired(&self, repair: &str, words: &[&str]) -> Result<f64, String> {
+    fn repaired(&self, sender_words: &[&str], words: &[&str]) -> Result<f64, String> {
         let (_place, mut receiver) = self.receiver()?;
-        self.send(&["--repair", repair], words)?;
+        self.send(RATE, sender_words, words)?;
         Ok(f64::from(u8::from(self.right(&mut receiver)?)))
     }
 
@@ -132,9 +137,9 @@ impl Faults<'_> {
     /// Datagrams that the code has sent again, over those that the cut has taken.
     fn cut(&self) -> Result<f64, String> {
         let (_place, mut receiver) = self.receiver()?;
-        let first = self.send(&["--rate", "500M"], &["--cut", "10s@200000", "--quiet", "3s"])?;
+        let first = self.send("500M", &[], &["--cut", "10s@200000", "--quiet", "3s"])?;
         let code = Self::code(&receiver)?;
-        let second = self.send(&["--only", &code], &[])?;
+        let second = self.send(RATE, &["--only", &code], &[])?;
         if !self.right(&mut receiver)? {
             return Err("it is not complete after what was missing came again".into());
         }
@@ -163,7 +168,7 @@ impl Faults<'_> {
         let mut flood = self.relay(&["--flood", "--for", "60s"])?;
         flood.child.wait().map_err(|error| error.to_string())?;
         let grown = receiver.running.usage()?.memory - before;
-        self.send(&[], &[])?;
+        self.send(RATE, &[], &[])?;
         if self.right(&mut receiver)? { Ok(grown) } else { Err("the transfer behind the flood is not right".into()) }
     }
 
@@ -175,7 +180,7 @@ impl Faults<'_> {
         if timed(&mut wrong, &self.folder.join("send.log"))?.0 {
             return Err("a sender without an interface ends as if it had sent".into());
         }
-        self.send(&[], &["--loss", "30%", "--quiet", "100ms"])?;
+        self.send(RATE, &[], &["--loss", "30%", "--quiet", "100ms"])?;
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(10) {
             let alarm = receiver.report().is_ok_and(|report| !report.alarms.is_empty());
@@ -208,8 +213,14 @@ fn recorded(quarantine: &Path) -> Result<u32, String> {
 
 /// The figure, or none and the reason.
 fn said(name: &str, outcome: Result<f64, String>) -> f64 {
-    outcome.unwrap_or_else(|error| {
-        crate::say(&format!("{name}: {error}"));
-        f64::NAN
-    })
+    match outcome {
+        Ok(figure) => {
+            crate::say(&format!("{name}: {figure:.2}"));
+            figure
+        }
+        Err(error) => {
+            crate::say(&format!("{name}: {error}"));
+            f64::NAN
+        }
+    }
 }
