@@ -200,6 +200,25 @@ fn an_announcement_is_durable_before_records_are() {
 }
 
 #[test]
+fn as_many_streams_and_lanes_as_may_be_are_no_more_files_than_may_be() {
+    let place = Place::new();
+    let lanes: Vec<String> = (1..16).map(|_| format!("udp:127.0.0.1:{}", port())).collect();
+    let mut more = vec!["--streams", "64"];
+    more.extend(lanes.iter().flat_map(|lane| ["--listen", lane]));
+    let running = place.start(&more);
+    for length in 1..=64 {
+        Wire { port: place.port, bytes: vec![7; 1000 * length], key: None }.send(|_| false);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let quarantine = place.quarantine();
+    let status = said(&["status", "--format", "json", "--quarantine", quarantine.to_str().unwrap()]).json();
+    let ids: Vec<_> = status["alarms"].as_array().unwrap().iter().map(|alarm| alarm["id"].to_string()).collect();
+    assert_eq!(status["streams"].as_array().unwrap().len(), 64, "{ids:?}");
+    assert!(!ids.iter().any(|id| id.contains("LINK-STATUS") || id.contains("LINK-SPACE")), "{ids:?}");
+    assert_eq!(running.terminate().code, 0);
+}
+
+#[test]
 fn a_folder_of_another_user_is_noticed_before_anything_is_received() {
     if !root() {
         // What is another's cannot be made by anybody else.

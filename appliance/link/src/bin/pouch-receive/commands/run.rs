@@ -22,6 +22,11 @@ use crate::explain;
 /// What it may ask of the kernel once it receives, with a reason for each.
 const CALLS: &str = include_str!("../../../../seccomp/receive.list");
 
+/// Files that a stream has open, and a lane with its interface's counters; and all others that may be open at a time.
+const FILES_OF_STREAM: u64 = 2;
+const FILES_OF_LANE: u64 = 10;
+const FILES: u64 = 64;
+
 pub(crate) fn run(cli: &Cli, arguments: &RunArgs, output: &Output) -> Result<Exit, Failure> {
     let config = configured(cli, arguments)?;
     config.check().map_err(|error| explain::setting(&error))?;
@@ -126,7 +131,9 @@ fn hand_over(config: &Config) -> Result<Handover, Failure> {
 
 /// Gives up user, privileges and all files but the quarantine.
 fn confine(config: &Config, user: Option<(u32, u32)>) -> Result<Confined, Failure> {
-    let mut confinement = Confinement::new().writable(&config.quarantine);
+    let lanes = u64::try_from(config.listen.len()).unwrap_or(u64::MAX);
+    let files = FILES + u64::from(config.limits.streams) * FILES_OF_STREAM + lanes * FILES_OF_LANE;
+    let mut confinement = Confinement::new().writable(&config.quarantine).descriptors(files);
     if let Some((uid, gid)) = user {
         confinement = confinement.user(uid, gid);
     }
