@@ -5,6 +5,7 @@ use std::ops::Range;
 use pouch_carry::missing::{Gap, Gaps};
 use pouch_carry::{Block, Layout, LayoutError, REPAIR_MOST, SOURCE_MOST, SYMBOL_MOST, SYMBOL_UNIT, Shape, windows};
 
+use super::window::STAGE;
 use crate::announcement::{self, DEPTH_MOST};
 use crate::datagram::HEAD;
 
@@ -246,6 +247,13 @@ impl Plan {
             run.blocks.len() as u64 * each - u64::from(less.min(run.sources.end - run.sources.start))
         };
         self.runs.iter().map(of).sum()
+    }
+
+    /// Bytes of memory that sending takes, about: the repair symbols of two windows, and a run of source symbols of one.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let symbols = u64::from(self.repair) * 2 + u64::from(STAGE);
+        symbols * u64::from(self.depth) * u64::from(self.layout.shape().symbol())
     }
 
     /// Most datagrams lost in a row that lose no block: of the smallest window.

@@ -10,7 +10,7 @@ use super::stream::StreamError;
 use crate::datagram::REPAIR;
 
 /// Rows of source symbols that are read at once.
-const STAGE: u16 = 16;
+pub(super) const STAGE: u16 = 16;
 
 /// A block of the window.
 struct Slot {

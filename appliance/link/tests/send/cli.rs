@@ -51,6 +51,7 @@ fn a_dry_run_prints_the_plan() {
             "overhead     16.12 %",
             "time         1.11 s",
             "survives     5312 datagrams lost in a row",
+            "memory       17.0 MB here",
             "expected     0.1 % lost: no block left to another round",
             "expected     1 % lost: no block left to another round",
             "expected     2 % lost: no block left to another round",

@@ -45,7 +45,12 @@ fn rate(config: &Config) -> Result<Rate, Failure> {
 fn lanes(config: &Config) -> Result<Lanes, Failure> {
     let mut lanes = Vec::new();
     for target in &config.to {
-        lanes.push((target.to_string(), target.open(config.mtu).map_err(explain::lane(target))?));
+        let lane = target.open(config.mtu).map_err(explain::lane(target))?;
+        let (largest, wanted) = (lane.largest(), target.sizes(config.mtu).0);
+        if largest < wanted {
+            tracing::warn!(rule = "LINK-LANE", lane = %target, largest, wanted, "the interface takes smaller datagrams only");
+        }
+        lanes.push((target.to_string(), lane));
     }
     Ok(Lanes::new(lanes))
 }

@@ -10,7 +10,7 @@ use pouch_console::{Exit, Failure, Output, Progress};
 use pouch_format::PouchId;
 use pouch_link::send::config::Config;
 use pouch_link::send::pace::SystemClock;
-use pouch_link::send::{Ended, Engine, Outgoing, Plan, PouchStream};
+use pouch_link::send::{Ended, Engine, Outgoing, Plan, PouchStream, Target};
 use pouch_platform::Dir;
 
 use super::{engine, lanes, load, stop};
@@ -56,11 +56,14 @@ fn bytes(outgoing: &Outgoing) -> u64 {
     plan.symbols() * u64::from(plan.rounds()) * u64::from(plan.layout().shape().symbol())
 }
 
-/// What a datagram may have, and costs, on the links that are configured.
+/// What a datagram may have, and costs, on the links that are configured: as their interfaces say, as far as they are here
+/// and may be opened.
 fn wire(config: &Config) -> Wire {
     let sizes = || config.to.iter().map(|target| target.sizes(config.mtu));
+    let open = |target: &Target| target.open(config.mtu).map(|lane| lane.largest());
+    let largest = |target: &Target| open(target).unwrap_or_else(|_| target.sizes(config.mtu).0);
     Wire {
-        largest: sizes().map(|(largest, _)| largest).min().unwrap_or(0),
+        largest: config.to.iter().map(largest).min().unwrap_or(0),
         overhead: sizes().map(|(_, overhead)| overhead).max().unwrap_or(0),
         rate: config.rate.get() * config.to.len() as u64,
     }

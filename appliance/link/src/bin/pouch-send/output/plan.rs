@@ -41,6 +41,8 @@ pub(crate) struct Planned {
     pub(crate) seconds: f64,
     /// Datagrams lost in a row that lose no block.
     pub(crate) burst: u64,
+    /// Bytes of memory at the sender, about.
+    pub(crate) memory: u64,
     pub(crate) expected: Vec<Expected>,
 }
 
@@ -78,6 +80,7 @@ impl Planned {
             wire_bits,
             seconds: time.as_secs_f64(),
             burst: plan.burst(),
+            memory: plan.memory(),
             expected: loss.as_ref().map_or(&LOSSES[..], std::slice::from_ref).iter().map(expected).collect(),
         }
     }
@@ -95,6 +98,7 @@ impl Planned {
         text += &line("overhead", overhead(self.wire_bits, self.bytes));
         text += &line("time", duration(Duration::try_from_secs_f64(self.seconds).unwrap_or(Duration::MAX)));
         text += &line("survives", format!("{} datagrams lost in a row", self.burst));
+        text += &line("memory", format!("{} here", size(self.memory)));
         for expected in &self.expected {
             let (loss, lost) = (expected.loss * 100.0, expected.lost_blocks);
             let lost = match lost {
