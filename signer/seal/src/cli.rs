@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "\
 The configuration is read from /etc/pouch/seal.toml, or from --config FILE. A small one:
 
-  spool = \"/var/lib/pouch/spool\"
+  spool = \"/var/spool/pouch\"
   state = \"/var/lib/pouch/state\"
   recipients = [\"embassy.pgp\"]
 

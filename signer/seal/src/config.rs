@@ -88,7 +88,7 @@ pub struct RegistryConfig {
 }
 
 fn default_spool() -> PathBuf {
-    "/var/lib/pouch/spool".into()
+    "/var/spool/pouch".into()
 }
 
 fn default_state() -> PathBuf {
