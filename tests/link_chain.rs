@@ -109,7 +109,7 @@ fn a_registry_crosses_a_bad_link_and_every_row_is_there() {
     // More has happened at home, and the link is worse.
     chain.server.query("CREATE TABLE later AS SELECT n, md5(n::text) FROM generate_series(1, 20000) n").unwrap();
     let (pouch, folder) = chain.seal();
-    let (rate, datagrams) = rate(&folder, 6);
+    let (rate, datagrams) = rate(&folder, 9);
     let cut = format!("10s@{}", datagrams / 3);
     chain.link.impair(&["--seed", "6", "--loss", "5%", "--cut", &cut]).unwrap();
     let mut sending = chain.link.send().unwrap();

@@ -1,7 +1,5 @@
 //! Names, lines, and what a program says at its end.
 
-use std::{fs, os::unix::fs::PermissionsExt};
-
 use super::*;
 
 const POUCH: &str = "land-000041-00c0ffee00c0ffee.tar";
@@ -10,8 +8,11 @@ const POUCH: &str = "land-000041-00c0ffee00c0ffee.tar";
 fn clerk(script: &str) -> (tempfile::TempDir, Clerk) {
     let place = tempfile::tempdir().unwrap();
     let program = place.path().join("program");
-    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    // Written by another process: one that we start meanwhile would inherit our open file, and it could not be run.
+    let lines = format!("#!/bin/sh\n{script}\n");
+    let mut written = Command::new("sh");
+    written.args(["-c", "printf %s \"$1\" > \"$0\"; chmod 0700 \"$0\""]);
+    assert!(written.arg(&program).arg(lines).status().unwrap().success());
     let arguments = vec!["import".into(), "--format".into(), "json".into()];
     let clerk = Clerk { program, arguments, directory: place.path().to_owned() };
     (place, clerk)
