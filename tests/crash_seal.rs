@@ -100,6 +100,7 @@ fn a_full_or_failing_disk_is_said_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let place = place(folder.path());
     run(&mut seal(&place)).unwrap();
+    run(Command::new("cp").arg("-a").arg(place.path("home/token")).arg(place.path("token-before"))).unwrap();
     let mut refused = 0;
     for (call, error) in
         [("write", "ENOSPC"), ("pwrite64", "ENOSPC"), ("fsync", "EIO"), ("renameat2", "EIO"), ("mkdirat", "ENOSPC")]
@@ -116,6 +117,8 @@ fn a_full_or_failing_disk_is_said_and_leaves_nothing() {
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(said_why(&said), "{call} {nth}: {said}");
             assert!(after == before || after == before + 1, "{call} {nth}: {before} pouches, then {after}");
+            // A write may have been the token's own, into files that SoftHSM does not replace at once: an HSM has no such disk.
+            run(Command::new("cp").arg("-a").arg(place.path("token-before/.")).arg(place.path("home/token"))).unwrap();
             run(&mut seal(&place)).unwrap_or_else(|e| panic!("{call} {nth}: {e}"));
             check_spool(&place);
         }
