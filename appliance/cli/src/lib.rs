@@ -36,6 +36,7 @@ mod login;
 mod pin;
 mod quorum;
 mod run;
+mod show;
 mod split;
 mod usage;
 
@@ -44,3 +45,4 @@ pub use generate::Generate;
 pub use login::{Login, PinArgs};
 pub use quorum::{quorum_pin, read_share};
 pub use run::{CommandLine, run};
+pub use show::ShowArgs;

@@ -244,11 +244,7 @@ pub(crate) struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigVerb {
     /// Print every setting in force
-    Show {
-        /// Also print where each setting comes from.
-        #[arg(long)]
-        origin: bool,
-    },
+    Show(pouch_cli::ShowArgs),
     /// Read the configuration and say whether it is sound
     Check,
 }

@@ -3,7 +3,6 @@
 use openpgp_pkcs11::{Token, Uri};
 use pouch_cli::PinArgs;
 use pouch_cli::explain::hsm;
-use pouch_console::config::render;
 use pouch_console::{Exit, Failure, Output};
 use pouch_import::config::Config;
 use pouch_import::restore;
@@ -14,12 +13,8 @@ use crate::cli::{Cli, ConfigArgs, ConfigVerb};
 
 pub(crate) fn run(cli: &Cli, arguments: &ConfigArgs, output: &Output) -> Result<Exit, Failure> {
     let config = load(cli)?;
-    match arguments.verb {
-        ConfigVerb::Show { origin } => {
-            let settings = config.show().map_err(|error| Failure::new("CONFIG-SHOW", Exit::Config, error))?;
-            output.rows(&settings, || render(&settings, origin))?;
-            Ok(Exit::Done)
-        }
+    match &arguments.verb {
+        ConfigVerb::Show(show) => show.run(&config, output),
         ConfigVerb::Check => check(&config.values, output),
     }
 }

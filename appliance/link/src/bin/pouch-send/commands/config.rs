@@ -1,6 +1,5 @@
 //! `pouch-send config`
 
-use pouch_console::config::render;
 use pouch_console::{Exit, Failure, Output};
 
 use super::load;
@@ -9,11 +8,8 @@ use crate::explain;
 
 pub(crate) fn run(cli: &Cli, arguments: &ConfigArgs, output: &Output) -> Result<Exit, Failure> {
     let config = load(cli)?;
-    match arguments.verb {
-        ConfigVerb::Show { origin } => {
-            let settings = config.show().map_err(|error| Failure::new("CONFIG-SHOW", Exit::Config, error))?;
-            output.rows(&settings, || render(&settings, origin))?;
-        }
+    match &arguments.verb {
+        ConfigVerb::Show(show) => show.run(&config, output),
         ConfigVerb::Check => {
             config.values.check().map_err(explain::setting)?;
             super::key(&config.values)?;
@@ -21,7 +17,7 @@ pub(crate) fn run(cli: &Cli, arguments: &ConfigArgs, output: &Output) -> Result<
             output.data(&serde_json::json!({ "lanes": lanes }), || {
                 format!("the configuration is sound; {lanes} lanes")
             })?;
+            Ok(Exit::Done)
         }
     }
-    Ok(Exit::Done)
 }
