@@ -5,6 +5,7 @@
 //!
 //! Never: the receiver transmits nothing, not even a refusal; the sender reads nothing from the link.
 
+pub mod amount;
 pub mod announcement;
 pub mod datagram;
 mod fields;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::fmt::serde::unsigned_duration::friendly;
 use serde::{Deserialize, Serialize};
 
-use super::amount::Amount;
 use super::listen::Listen;
 use super::settings::Settings;
+use crate::amount::Amount;
 use crate::tag::LinkKey;
 
 /// Where the configuration is when the command line does not say.

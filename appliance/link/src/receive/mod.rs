@@ -8,7 +8,6 @@
 
 mod account;
 mod alarm;
-pub mod amount;
 mod ballast;
 pub mod check;
 pub mod config;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::pace::Rate;
 use super::plan::{Settings, Share};
 use super::target::Target;
-use crate::receive::amount::Amount;
+use crate::amount::Amount;
 
 /// Where the configuration is when the command line does not say.
 pub const DEFAULT_FILE: &str = "/etc/pouch/send.toml";

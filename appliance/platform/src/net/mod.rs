@@ -26,7 +26,7 @@ pub use ether_send::{EtherSender, EtherTo};
 pub use interface::Interface;
 pub use namespace::own_network;
 pub use tell::{Counters, FrameCounts, Limits, UdpCounters, UdpCounts};
-pub use udp_receive::{UdpListen, UdpReceiver};
+pub use udp_receive::{UDP_BUFFER, UdpListen, UdpReceiver};
 pub use udp_send::{UdpSender, UdpTo};
 
 /// Most bytes of a UDP datagram over IPv4, and of all datagrams that the kernel cuts out of one message (RFC 768).

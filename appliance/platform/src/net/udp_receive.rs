@@ -22,6 +22,9 @@ use super::{
 /// Bytes of the largest message: what the kernel joins is never longer than an IP packet can say.
 const MESSAGE: usize = 65_535;
 
+/// Bytes of the receive buffer that are wanted unless another number is said.
+pub const UDP_BUFFER: usize = 32 << 20;
+
 /// Where to listen, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UdpListen {
@@ -35,10 +38,10 @@ pub struct UdpListen {
 }
 
 impl UdpListen {
-    /// Listening on `address` with a buffer of 32 MiB.
+    /// Listening on `address` with a buffer of [`UDP_BUFFER`].
     #[must_use]
     pub const fn on(address: SocketAddr) -> Self {
-        Self { address, interface: None, buffer: 32 * 1024 * 1024 }
+        Self { address, interface: None, buffer: UDP_BUFFER }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pouch_cli::{CommandLine, CommonArgs, Generate};
-use pouch_link::receive::amount::Amount;
+use pouch_link::amount::Amount;
 use pouch_link::receive::config::Then;
 use pouch_link::receive::listen::Listen;
 

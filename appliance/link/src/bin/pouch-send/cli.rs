@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use pouch_cli::{CommandLine, CommonArgs, Generate};
-use pouch_link::receive::amount::Amount;
+use pouch_link::amount::Amount;
 use pouch_link::send::Target;
 use pouch_link::send::config::{Config, Percent};
 

@@ -14,7 +14,7 @@ pub use disk::{Disk, DiskError};
 pub use machine::{Card, Machine};
 
 /// Bytes that a receiver asks for as the buffer of a socket.
-pub const BUFFER: u64 = 32 << 20;
+pub const BUFFER: u64 = pouch_platform::net::UDP_BUFFER as u64;
 /// How long a receiver may be held up by the rest of its machine: so much of the link must fit its socket's buffer.
 const PAUSE_MS: u64 = 100;
 /// How long a processor may be held up: so many packets must fit its backlog.
