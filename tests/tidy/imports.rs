@@ -16,6 +16,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pouch-open", &["pouch-archive", "pouch-format", "pouch-platform", "pouch-vault"]),
     ("pouch-cli", &["openpgp-pkcs11", "pouch-console", "pouch-format", "pouch-platform", "pouch-shares"]),
     ("pouch-link", &["pouch-archive", "pouch-carry", "pouch-cli", "pouch-console", "pouch-format", "pouch-platform"]),
+    (
+        "pouch-media",
+        &[
+            "openpgp-pkcs11",
+            "pouch-archive",
+            "pouch-carry",
+            "pouch-cli",
+            "pouch-console",
+            "pouch-format",
+            "pouch-platform",
+        ],
+    ),
     ("pouch-softtoken", &["openpgp-pkcs11", "pouch-cli", "pouch-console"]),
     (
         "pouch-ceremony",
