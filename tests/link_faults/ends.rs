@@ -1,6 +1,8 @@
 //! Floods, silence, lanes that fail and pouches that change.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -58,25 +60,38 @@ fn a_lane_that_fails_is_told() {
 
 #[test]
 fn a_pouch_that_changes_while_it_is_sent_does_not_arrive() {
+    type Change = fn(&Path);
+    fn open(part: &Path) -> File {
+        OpenOptions::new().write(true).open(part).unwrap()
+    }
+    let shorter: Change = |part| open(part).set_len(1000).unwrap();
+    let other: Change = |part| open(part).write_all_at(b"other", 4_150_000).unwrap();
     let ground = Ground::new(&[]);
-    let freight = ground.freight(1, 12_000_000);
-    let mut sending = ground.link.send().unwrap();
-    sending
-        .args(["--rate", "20M", "--interleave", "1"])
-        .arg(&freight.folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let sending = sending.spawn().unwrap();
-    ground.link.report_of(|report| report.streams.iter().any(|stream| stream.received > 100), PATIENCE).unwrap();
-    let segment = freight.folder.join("segment-000002.pgp");
-    let before = fs::read(&segment).unwrap();
-    OpenOptions::new().write(true).open(&segment).unwrap().set_len(1000).unwrap();
-    let output = sending.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code().is_some_and(|code| code != 0) && said.contains("changed while"), "{said}");
-    ground.is_incomplete(&freight);
-    // As it was it can still be completed.
-    fs::write(&segment, before).unwrap();
-    ground.send(&freight, &[]);
-    ground.arrives(&freight);
+    // A part that is not yet begun, and one that is being sent, at a place that is not yet read.
+    for (number, segment, change) in [(1, "segment-000001.pgp", shorter), (2, "segment-000000.pgp", other)] {
+        let freight = ground.freight(number, 5_000_000);
+        let mut sending = ground.link.send().unwrap();
+        sending.args(["--rate", "5M", "--interleave", "1"]).arg(&freight.folder);
+        let sending = sending.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        ground
+            .link
+            .report_of(
+                |report| {
+                    report.streams.iter().any(|stream| stream.pouch == freight.id.to_string() && stream.received > 100)
+                },
+                PATIENCE,
+            )
+            .unwrap();
+        let part = freight.folder.join(segment);
+        let before = fs::read(&part).unwrap();
+        change(&part);
+        let output = sending.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code().is_some_and(|code| code != 0) && said.contains("changed while"), "{said}");
+        ground.is_incomplete(&freight);
+        // As it was it can still be completed.
+        fs::write(&part, before).unwrap();
+        ground.send(&freight, &[]);
+        ground.arrives(&freight);
+    }
 }

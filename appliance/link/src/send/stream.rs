@@ -245,13 +245,19 @@ impl PouchStream {
     fn read_part(&self, of: Extent, from: u64, to: &mut [u8]) -> Result<(), StreamError> {
         let number = self.layout.extents().partition_point(|extent| extent.start < of.start);
         let file = self.file(number, of)?;
-        file.read_exact_at(to, from).map_err(|source| {
+        let failed = |source: std::io::Error| {
             let (pouch, part) = (self.pouch.clone(), of.place.to_string());
             match source.kind() {
                 ErrorKind::UnexpectedEof => StreamError::Changed { pouch, part },
                 _ => StreamError::Read { pouch, part, source },
             }
-        })
+        };
+        file.read_exact_at(to, from).map_err(failed)?;
+        // Looked at behind the reading: a file that is still the same now was so before.
+        match file_metadata(&file).map(Seen::from).map_err(failed)? {
+            now if self.seen.get(number) == Some(&now) => Ok(()),
+            _ => Err(StreamError::Changed { pouch: self.pouch.clone(), part: of.place.to_string() }),
+        }
     }
 
     /// The part, open; opened again if it is not among the latest.
