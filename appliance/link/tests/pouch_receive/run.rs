@@ -248,7 +248,7 @@ fn nothing_is_opened_with_a_wrong_key_or_setting() {
         let key = place.key(digits, mode);
         let refused = said_of(place.command(&["--link-key", key.to_str().unwrap()]));
         assert!(refused.code == 78 && refused.err.contains(says), "{}", refused.err);
-        assert!(refused.err.starts_with("error[CONFIG-LINK-KEY]") && !refused.err.contains("0102"), "{}", refused.err);
+        assert!(refused.err.starts_with("error[LINK-KEY]") && !refused.err.contains("0102"), "{}", refused.err);
     }
     if root() {
         let key = place.key(DIGITS, 0o600);

@@ -81,7 +81,7 @@ pub(crate) fn setting(error: &SettingError) -> Failure {
         SettingError::NoLane => "nothing was opened; add `listen` to the configuration, or --listen LANE",
         _ => "nothing was opened; correct the configuration or the flag",
     };
-    Failure::new("CONFIG-SETTING", Exit::Config, error).hint(hint)
+    Failure::new("CONFIG-VALUE", Exit::Config, error).hint(hint)
 }
 
 /// The link key.
@@ -98,7 +98,7 @@ pub(crate) fn key(error: &KeyFileError) -> Failure {
             "nothing was opened; put the same key at both ends: pouch-send link-key makes one".to_owned()
         }
     };
-    Failure::new("CONFIG-LINK-KEY", Exit::Config, error).hint(hint)
+    Failure::new("LINK-KEY", Exit::Config, error).hint(hint)
 }
 
 /// A lane that cannot be opened.

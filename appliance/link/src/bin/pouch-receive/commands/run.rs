@@ -117,7 +117,7 @@ fn hand_over(config: &Config) -> Result<Handover, Failure> {
     let runs = |metadata: std::fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
     if !std::fs::metadata(program).is_ok_and(runs) {
         let message = format!("{} is no program that can be run", program.display());
-        return Err(Failure::new("CONFIG-SETTING", Exit::Config, message)
+        return Err(Failure::new("CONFIG-VALUE", Exit::Config, message)
             .hint("nothing was received; correct `program` under [import], or leave out --then"));
     }
     let own = std::env::current_exe()
